@@ -1,11 +1,14 @@
 //! What can happen to a pipeline: the closed set of events that the loop in [`crate::run`] works through.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use crate::batch::{Batch, TopicPartition};
+use crate::batch::{Batch, Generation, TopicPartition};
 use crate::error::Error;
+use crate::holdings::Taken;
+use crate::sink::Epoch;
 
 /// What a source tells the loop.
 #[derive(Debug)]
@@ -63,3 +66,52 @@ impl Budget {
 /// A share of a [`Budget`], given back on drop.
 #[derive(Debug, Default)]
 pub struct Held(Option<OwnedSemaphorePermit>);
+
+impl Held {
+    /// How many bytes of the budget this is.
+    pub fn bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+    }
+}
+
+/// Everything that can happen to a pipeline. [`crate::run`] is one loop over these.
+#[derive(Debug)]
+pub enum Event<F> {
+    /// The source has something to say.
+    Source(SourceEvent),
+    /// The source is gone.
+    SourceGone,
+    /// A batch is transformed and its rows are buffered.
+    Transformed(Result<Transformed, Error>),
+    /// Partitions were taken from the tables, and it is known where they stand.
+    Taken(Vec<(TopicPartition, Generation)>, Result<Vec<Taken>, Error>),
+    /// An epoch's files are closed and durable.
+    Flushed(Result<Vec<Option<F>>, Error>),
+    /// An epoch is in all tables, or is not.
+    Committed(Result<Vec<Taken>, Error>),
+    /// Where each partition ended when the run began, for a run until the end.
+    Ends(Result<BTreeMap<TopicPartition, i64>, Error>),
+    /// The commit interval is over.
+    CommitDue,
+    /// A partition was to be given back within a bound, which is over.
+    RevokeDue,
+    /// Commit what is whole, and leave.
+    Shutdown,
+}
+
+/// What became of one batch.
+#[derive(Debug)]
+pub struct Transformed {
+    /// The epoch that the batch was given to.
+    pub epoch: Epoch,
+    /// The batch's partition.
+    pub source: TopicPartition,
+    /// Its records, tombstones among them.
+    pub records: u64,
+    /// Rows for each table, dead letters among them.
+    pub rows: Vec<u64>,
+    /// Records refused now, not before.
+    pub refused: u64,
+    /// The first refusal: offset and reason.
+    pub first_refusal: Option<(i64, String)>,
+}

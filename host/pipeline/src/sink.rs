@@ -38,6 +38,8 @@ pub struct HeadView {
     pub broken_off: bool,
     /// Whether any snapshot in the metadata, in the ancestry or not, has a summary of this pipeline.
     pub named: bool,
+    /// The properties `weir.<name>.offsets` of other pipelines, by their name.
+    pub others: BTreeMap<String, String>,
 }
 
 /// A table's metadata at one moment: what a swap is conditional on.
@@ -104,8 +106,19 @@ pub trait Files: Clone + Send + Sync + fmt::Debug + 'static {
     fn bytes(&self) -> u64;
 }
 
-/// A dead letter as recovery needs it.
+/// A dead letter as recovery needs it: partition and offset.
 pub type LetterKey = (TopicPartition, i64);
+
+/// From where on recovery asks for the dead letters of one partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LetterFloor {
+    /// The cluster that the letters must come from.
+    pub cluster_id: String,
+    /// The topic id that they must carry: letters of a topic of the same name from before do not count.
+    pub topic_id: Option<String>,
+    /// The lowest offset.
+    pub offset: i64,
+}
 
 /// One table of a pipeline. Cheap calls are not async; the rest awaits a catalog or a disk.
 pub trait Table: Send + Sync + 'static {
@@ -141,10 +154,11 @@ pub trait Table: Send + Sync + 'static {
     /// up from the next epoch on.
     fn committed(&self, head: &Head<Self::Metadata>);
 
-    /// Dead letters of this pipeline that stand in this table at or beyond `from`, for each partition named.
+    /// Dead letters of this pipeline that stand in this table at or beyond the floor of each partition named. The
+    /// table's columns are those of [`crate::dead_letter::schema`].
     fn letters(
         &self,
-        from: &BTreeMap<TopicPartition, i64>,
+        from: &BTreeMap<TopicPartition, LetterFloor>,
     ) -> impl Future<Output = Result<Vec<LetterKey>, Error>> + Send;
 
     /// Bytes buffered now.

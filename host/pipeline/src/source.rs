@@ -64,7 +64,12 @@ pub trait Source: Send + Sync + 'static {
     fn describe(&self, topic: &str) -> impl Future<Output = Result<TopicInfo, Error>> + Send;
 
     /// The offsets that `start` means, one for each partition `0..partitions`. Awaits the broker.
-    fn offsets(&self, topic: &str, partitions: i32, start: Start) -> impl Future<Output = Result<Vec<i64>, Error>> + Send;
+    fn offsets(
+        &self,
+        topic: &str,
+        partitions: i32,
+        start: Start,
+    ) -> impl Future<Output = Result<Vec<i64>, Error>> + Send;
 
     /// What a partition holds now, for a reader of committed records. Awaits the broker.
     fn extent(&self, partition: &TopicPartition) -> impl Future<Output = Result<Extent, Error>> + Send;

@@ -1,0 +1,223 @@
+//! What the loop has done elsewhere while it goes on: each job is a future that ends in an event.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::{Ports, Transformer};
+use crate::batch::{Batch, Generation, TopicPartition};
+use crate::clock::Clock;
+use crate::commit::Pause;
+use crate::dead_letter::{self, Letter, Postmark};
+use crate::error::{Error, Kind};
+use crate::event::{Event, Transformed};
+use crate::holdings::{Closed, Taken};
+use crate::sink::{Epoch, Table};
+use crate::source::Source;
+use crate::work::Applied;
+
+pub(super) type Job<F> = BoxFuture<'static, Event<F>>;
+
+/// Runs a batch through a worker and buffers its rows.
+pub(super) fn transform<S: Source, X: Transformer, T: Table, C: Clock>(
+    ports: &Ports<S, X, T, C>,
+    batch: Batch,
+    epoch: Epoch,
+    taken: &Taken,
+) -> Job<T::Files> {
+    let ports = ports.clone();
+    let (rejected, key, topic_id) = (Arc::clone(&taken.rejected), taken.key.clone(), taken.entries[0].topic_id.clone());
+    async move {
+        let result = async {
+            let (batch, applied) = ports.transformer.transform(batch, rejected).await?;
+            let holdings = &ports.holdings;
+            let data_tables = holdings.tables.len() - usize::from(holdings.has_letters);
+            let mut rows: Vec<u64> = (0..data_tables).map(|t| applied.rows(t)).collect();
+            let first_refusal = applied.refused.first().map(|r| (batch.records[r.record].offset, r.reason.clone()));
+            let refused = applied.refused.len() as u64;
+            count(&ports, &batch, &applied);
+            if holdings.has_letters {
+                rows.push(refused);
+                if refused > 0 {
+                    let mark = Postmark {
+                        pipeline: &holdings.committer.pipeline,
+                        cluster_id: &key.cluster_id,
+                        topic_id: topic_id.as_deref(),
+                        source: &batch.source,
+                        plugin_digest: &holdings.committer.plugins,
+                        rejected_at_ms: holdings.committer.clock.now_ms(),
+                    };
+                    write_letters(&holdings.tables[data_tables], epoch, &mark, &batch, &applied).await?;
+                }
+            }
+            for (table, batches) in holdings.tables.iter().zip(applied.tables) {
+                for rows in batches {
+                    table.write(epoch, rows).await?;
+                }
+            }
+            let records = batch.records.len() as u64;
+            Ok(Transformed { epoch, source: batch.source.clone(), records, rows, refused, first_refusal })
+        };
+        Event::Transformed(result.await)
+    }
+    .boxed()
+}
+
+async fn write_letters<T: Table>(
+    table: &T,
+    epoch: Epoch,
+    mark: &Postmark<'_>,
+    batch: &Batch,
+    applied: &Applied,
+) -> Result<(), Error> {
+    let letters: Vec<Letter<'_>> =
+        applied.refused.iter().map(|r| Letter { record: &batch.records[r.record], error: &r.reason }).collect();
+    let rows = dead_letter::rows(mark, &letters).map_err(|e| {
+        Error::fatal(format!("{}: dead letters of {} cannot be written: {e}", table.name(), batch.source))
+    })?;
+    table.write(epoch, rows).await
+}
+
+fn count<S, X, T, C>(ports: &Ports<S, X, T, C>, batch: &Batch, applied: &Applied) {
+    let stats = &ports.holdings.committer.stats;
+    stats.records.add(batch.records.len() as u64);
+    stats.bytes.add(batch.bytes() as u64);
+    stats.tombstones.add(applied.tombstones);
+    stats.rejected_again.add(applied.refused_before);
+    stats.rows.add((0..applied.tables.len()).map(|t| applied.rows(t)).sum());
+    for refused in &applied.refused {
+        stats.rejected.add(refused.kind, 1);
+    }
+    for failure in &applied.failures {
+        stats.failures.add(failure.kind(), 1);
+    }
+    if applied.repaired_strings > 0 {
+        stats.anomalies.add("invalid_utf8", applied.repaired_strings);
+    }
+}
+
+/// Takes partitions, after a pause and after dropping epochs that will not be committed.
+pub(super) fn take<S: Source, X: Transformer, T: Table, C: Clock>(
+    ports: &Ports<S, X, T, C>,
+    wanted: Vec<(TopicPartition, Generation)>,
+    turn: u64,
+    dropped: Vec<Epoch>,
+    pause: Duration,
+) -> Job<T::Files> {
+    let ports = ports.clone();
+    async move {
+        for epoch in dropped {
+            for table in &ports.holdings.tables {
+                table.discard(epoch).await;
+            }
+        }
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        let partitions: Vec<TopicPartition> = wanted.iter().map(|(p, _)| p.clone()).collect();
+        let taken = ports.holdings.take(&*ports.source, &partitions, turn).await;
+        Event::Taken(wanted, taken)
+    }
+    .boxed()
+}
+
+/// Closes an epoch's files in every table.
+pub(super) fn flush<S: Source, X: Transformer, T: Table, C: Clock>(
+    ports: &Ports<S, X, T, C>,
+    epoch: Epoch,
+) -> Job<T::Files> {
+    let ports = ports.clone();
+    async move {
+        let closes = ports.holdings.tables.iter().map(|t| t.close(epoch));
+        Event::Flushed(futures::future::try_join_all(closes).await)
+    }
+    .boxed()
+}
+
+/// Commits a closed epoch, if the topics are still the ones its records came from.
+pub(super) fn commit<S: Source, X: Transformer, T: Table, C: Clock>(
+    ports: &Ports<S, X, T, C>,
+    held: Vec<Taken>,
+    epoch: Closed<T::Files>,
+) -> Job<T::Files> {
+    let ports = ports.clone();
+    async move {
+        let result = async {
+            check_topics(&ports, &held).await?;
+            ports.holdings.commit(&held, &epoch).await
+        };
+        Event::Committed(result.await)
+    }
+    .boxed()
+}
+
+/// After the epoch's last fetch and before its guard: a topic that was made again meanwhile makes its offsets mean
+/// something else.
+async fn check_topics<S: Source, X: Transformer, T: Table, C: Clock>(
+    ports: &Ports<S, X, T, C>,
+    held: &[Taken],
+) -> Result<(), Error> {
+    let topics: BTreeSet<&Arc<str>> = held.iter().map(|t| &t.source.topic).collect();
+    for topic in topics {
+        let info = patiently(&*ports.holdings.committer.clock, "ask the cluster about a topic", || {
+            ports.source.describe(topic)
+        })
+        .await?;
+        let other = held.iter().find(|t| t.source.topic == *topic && t.entries[0].topic_id != info.topic_id);
+        if let Some(taken) = other {
+            return Err(Error::fatal(format!(
+                "the topic {topic} was deleted and made again while it was read (its id was {}, now it is {}): the \
+                 open epoch is dropped; --accept-new-topic begins the new one at its oldest record",
+                taken.entries[0].topic_id.as_deref().unwrap_or("none"),
+                info.topic_id.as_deref().unwrap_or("none")
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Finds where each partition of the topics ends now.
+pub(super) fn ends<S: Source, X: Transformer, T: Table, C: Clock>(
+    ports: &Ports<S, X, T, C>,
+    topics: Vec<String>,
+) -> Job<T::Files> {
+    let ports = ports.clone();
+    async move {
+        let clock = &*ports.holdings.committer.clock;
+        let result = async {
+            let mut ends = BTreeMap::new();
+            for topic in &topics {
+                let info = patiently(clock, "ask the cluster about a topic", || ports.source.describe(topic)).await?;
+                for partition in 0..info.partitions {
+                    let p = TopicPartition::new(topic.as_str(), partition);
+                    let extent = patiently(clock, "ask where a partition ends", || ports.source.extent(&p)).await?;
+                    ends.insert(p, extent.end);
+                }
+            }
+            Ok(ends)
+        };
+        Event::Ends(result.await)
+    }
+    .boxed()
+}
+
+/// Asks again, with growing pauses, for as long as the answer is that the world may be better later.
+async fn patiently<R, F: Future<Output = Result<R, Error>>>(
+    clock: &impl Clock,
+    what: &str,
+    ask: impl Fn() -> F,
+) -> Result<R, Error> {
+    let mut pause = Pause::default();
+    loop {
+        match ask().await {
+            Err(e) if e.kind == Kind::Retry => {
+                tracing::warn!(error = %e, "cannot {what}; trying again");
+                pause.wait(clock).await;
+            }
+            other => return other,
+        }
+    }
+}

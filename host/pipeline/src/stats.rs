@@ -1,0 +1,119 @@
+//! What a pipeline counts: read by progress lines and by `/metrics`, written from anywhere, never a lock on the way
+//! of a record.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::batch::TopicPartition;
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Reads.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counters with a label, for what is rare.
+#[derive(Debug, Default)]
+pub struct Labelled(Mutex<BTreeMap<String, u64>>);
+
+/// Labels beyond this many are counted together: a label may come from outside.
+const LABELS_MAX: usize = 256;
+
+impl Labelled {
+    /// Adds to one label.
+    pub fn add(&self, label: &str, n: u64) {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let label = if map.len() < LABELS_MAX || map.contains_key(label) { label } else { "other" };
+        *map.entry(label.to_string()).or_default() += n;
+    }
+
+    /// Reads all.
+    pub fn get(&self) -> BTreeMap<String, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Where one partition stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The first offset that is not committed.
+    pub committed: i64,
+    /// The first offset that is not yet transformed.
+    pub transformed: i64,
+}
+
+/// What one pipeline counts.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Records read, rejected ones and tombstones among them.
+    pub records: Counter,
+    /// Bytes of their values.
+    pub bytes: Counter,
+    /// Records without a value.
+    pub tombstones: Counter,
+    /// Rows transformed.
+    pub rows: Counter,
+    /// Rows committed.
+    pub rows_committed: Counter,
+    /// Bytes of data files committed.
+    pub bytes_committed: Counter,
+    /// Data files committed.
+    pub files_committed: Counter,
+    /// Commits of epochs, all tables together.
+    pub commits: Counter,
+    /// Records rejected, by reason.
+    pub rejected: Labelled,
+    /// Rejected records that recovery found among the dead letters.
+    pub rejected_again: Counter,
+    /// Calls of plugins that failed as a whole, by kind.
+    pub failures: Labelled,
+    /// What was odd in the data and read all the same, by kind.
+    pub anomalies: Labelled,
+    /// Times that another process was found to own what this one thought its own.
+    pub fences: Counter,
+    /// Swaps lost to somebody else.
+    pub conflicts: Counter,
+    /// Catalog calls made again after an error.
+    pub retries: Counter,
+    /// When the last commit was done, milliseconds since 1970; 0 before the first.
+    pub last_commit_ms: Gauge,
+    positions: Mutex<BTreeMap<TopicPartition, Position>>,
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicI64);
+
+impl Gauge {
+    /// Sets.
+    pub fn set(&self, n: i64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
+    /// Reads.
+    pub fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Stats {
+    /// The partitions that this process holds.
+    pub fn positions(&self) -> BTreeMap<TopicPartition, Position> {
+        self.positions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_positions(&self, positions: BTreeMap<TopicPartition, Position>) {
+        *self.positions.lock().unwrap_or_else(PoisonError::into_inner) = positions;
+    }
+}
