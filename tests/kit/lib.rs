@@ -1,0 +1,30 @@
+//! The test kit: the real components that Weir's tests run against, each started, killed and asked from Rust.
+//!
+//! Every component is downloaded or built once by `tests/kit/install` into a cache, listens on 127.0.0.1 only and
+//! ends with the test process, however that ends. The kit is for tests: what goes wrong panics and says what to do.
+
+pub mod collector;
+pub mod http;
+mod install;
+mod json_lines;
+pub mod kafka;
+pub mod oracle;
+pub mod postgres;
+pub mod process;
+pub mod rest;
+pub mod s3;
+pub mod scratch;
+pub mod spark;
+pub mod wait;
+pub mod weir;
+
+pub use collector::Collector;
+pub use kafka::Kafka;
+pub use oracle::{Oracle, Table};
+pub use postgres::Postgres;
+pub use rest::Rest;
+pub use s3::S3;
+pub use scratch::Scratch;
+pub use spark::{Spark, SparkSession};
+pub use wait::until;
+pub use weir::Weir;
