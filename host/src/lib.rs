@@ -1,0 +1,3 @@
+//! Weir's parts that the binary puts together. `main.rs` is the command line.
+
+pub mod config;
