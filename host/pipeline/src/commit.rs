@@ -64,10 +64,11 @@ pub struct Committer<C> {
     pub accept_rollback: bool,
 }
 
-/// How a table stands after a commit.
+/// A commit that is in the table.
 #[derive(Clone, Debug)]
 pub struct Done<M> {
-    /// V as it is now in the table.
+    /// V as this commit wrote it. Never V as it may have become since: whoever took an entry meanwhile must not be
+    /// mistaken for this process.
     pub offsets: Offsets,
     /// The head that the commit was built on, or found in.
     pub head: Head<M>,
@@ -130,11 +131,14 @@ impl<C: Clock> Committer<C> {
         D: Fn(&Offsets) -> Result<BTreeMap<EntryKey, Entry>, Error>,
     {
         let mut pause = Pause::default();
+        // What the last attempt wrote, if it was applied: an attempt that is found applied is the last one, since
+        // every earlier one was conditional on a head that has moved, or on the same head and wrote the same.
+        let mut written = Offsets::new();
         loop {
             let head = self.load(table).await?;
             let committed = self.offsets_at(table.name(), &head.view)?;
             if checkpoint::holds_commit(&head.view, &proposal.commit_id) || committed.commit_id == proposal.commit_id {
-                return Ok(Done { offsets: committed.offsets, head });
+                return Ok(Done { offsets: written, head });
             }
             let now_ms = self.clock.now_ms();
             if proposal.files.is_some() && now_ms - proposal.opened_ms > AGE_MAX_MS {
@@ -156,6 +160,7 @@ impl<C: Clock> Committer<C> {
                     tracing::warn!(table = table.name(), why, "the outcome of a commit is unknown; looking for it");
                 }
             }
+            written = offsets;
             pause.wait(&*self.clock).await;
         }
     }

@@ -44,6 +44,9 @@ pub struct Holdings<T, C> {
     pub accept: Accept,
     /// This process's random id.
     pub process: String,
+    /// A protocol known to be wrong, which the simulation must catch.
+    #[cfg(test)]
+    pub(crate) flaw: Option<crate::sim::Flaw>,
 }
 
 /// A partition as this process took it.
@@ -93,7 +96,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
     /// # Errors
     /// Fatal: every case that fails closed.
     pub async fn take<S: Source>(&self, source: &S, wanted: &[TopicPartition], turn: u64) -> Result<Vec<Taken>, Error> {
-        let holder = format!("{}.{turn}", self.process);
+        let holder = self.holder(turn);
         let mut by_topic: BTreeMap<Arc<str>, Vec<&TopicPartition>> = BTreeMap::new();
         for partition in wanted {
             by_topic.entry(Arc::clone(&partition.topic)).or_default().push(partition);
@@ -146,7 +149,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
             let table = &self.tables[at];
             let done = self
                 .committer
-                .commit(table, &proposal, |offsets| advance(table.name(), at, offsets, held, epoch, share))
+                .commit(table, &proposal, |offsets| self.advance(at, offsets, held, epoch, share))
                 .await?;
             table.committed(&done.head);
             for taken in &mut after {
@@ -157,6 +160,55 @@ impl<T: Table, C: Clock> Holdings<T, C> {
             self.count(share);
         }
         Ok(after)
+    }
+
+    /// The entries of an epoch's partitions as they stand after it, if every entry held is what this process knows.
+    fn advance(
+        &self,
+        at: usize,
+        offsets: &Offsets,
+        held: &[Taken],
+        epoch: &Closed<T::Files>,
+        share: &Share<T::Files>,
+    ) -> Result<BTreeMap<EntryKey, Entry>, Error> {
+        let mut update = BTreeMap::new();
+        if let Some(stray) = epoch.ranges.keys().find(|p| held.iter().all(|t| t.source != **p)) {
+            return Err(Error::fenced(format!("{stray} is no longer held, but the epoch has records of it")));
+        }
+        for taken in held {
+            let entry = &taken.entries[at];
+            self.guard(at, &taken.key, offsets, entry)?;
+            let Some(&(from, to)) = epoch.ranges.get(&taken.source) else { continue };
+            if at == 0 && from != entry.next {
+                return Err(Error::fatal(format!(
+                    "{}: the epoch's range of {} begins at {from}, but the table stands at {}",
+                    self.tables[at].name(),
+                    taken.source,
+                    entry.next
+                )));
+            }
+            let rows = entry.rows + share.rows.get(&taken.source).copied().unwrap_or(0);
+            update.insert(taken.key.clone(), Entry { next: to.max(entry.next), rows, ..entry.clone() });
+        }
+        Ok(update)
+    }
+
+    fn holder(&self, turn: u64) -> String {
+        #[cfg(test)]
+        if self.flaw == Some(crate::sim::Flaw::NoHolder) {
+            return String::new();
+        }
+        format!("{}.{turn}", self.process)
+    }
+
+    fn guard(&self, at: usize, key: &EntryKey, offsets: &Offsets, expected: &Entry) -> Result<(), Error> {
+        #[cfg(test)]
+        if self.flaw == Some(crate::sim::Flaw::GuardAtMost)
+            && offsets.get(key).is_some_and(|found| expected.next <= found.next)
+        {
+            return Ok(());
+        }
+        guard(self.tables[at].name(), key, offsets, expected)
     }
 
     fn count(&self, share: &Share<T::Files>) {
@@ -349,7 +401,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
             let table = &self.tables[at];
             self.committer
                 .commit(table, &self.empty(), |offsets| {
-                    guard(table.name(), &taken.key, offsets, &expected)?;
+                    self.guard(at, &taken.key, offsets, &expected)?;
                     Ok(BTreeMap::from([(taken.key.clone(), moved.clone())]))
                 })
                 .await?;
@@ -395,32 +447,6 @@ impl<T: Table, C: Clock> Holdings<T, C> {
             opened_ms: self.committer.clock.now_ms(),
         }
     }
-}
-
-/// The entries of an epoch's partitions as they stand after it, if every entry held is what this process knows.
-fn advance<F>(
-    table: &str,
-    at: usize,
-    offsets: &Offsets,
-    held: &[Taken],
-    epoch: &Closed<F>,
-    share: &Share<F>,
-) -> Result<BTreeMap<EntryKey, Entry>, Error> {
-    let mut update = BTreeMap::new();
-    for taken in held {
-        let entry = &taken.entries[at];
-        guard(table, &taken.key, offsets, entry)?;
-        let Some(&(from, to)) = epoch.ranges.get(&taken.source) else { continue };
-        if at == 0 && from != entry.next {
-            return Err(Error::fatal(format!(
-                "{table}: the epoch's range of {} begins at {from}, but the table stands at {}",
-                taken.source, entry.next
-            )));
-        }
-        let rows = entry.rows + share.rows.get(&taken.source).copied().unwrap_or(0);
-        update.insert(taken.key.clone(), Entry { next: to.max(entry.next), rows, ..entry.clone() });
-    }
-    Ok(update)
 }
 
 /// `==` on the whole entry, never `<=`: an entry that is further on is somebody else's work.

@@ -2,7 +2,7 @@
 //! world says no.
 //!
 //! Nothing here does I/O. Kafka, Wasm and Iceberg are behind the ports [`source`], [`transform`] and [`sink`]; time of
-//! day and randomness come through [`clock`]. The simulation ([`sim`]) puts seeded, faulty ports behind the very same
+//! day and randomness come through [`clock`]. The simulation (`sim`, in tests only) puts seeded, faulty ports behind the very same
 //! loop ([`run`]).
 
 pub mod batch;
@@ -14,6 +14,8 @@ pub mod error;
 pub mod event;
 pub mod holdings;
 pub mod run;
+#[cfg(test)]
+mod sim;
 pub mod sink;
 pub mod source;
 pub mod stats;

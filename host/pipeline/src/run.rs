@@ -205,7 +205,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
     fn handle(&mut self, event: Event<T::Files>) -> Result<(), Error> {
         match event {
             Event::Source(SourceEvent::Fetched(batch)) => self.fetched(batch)?,
-            Event::Source(SourceEvent::Assigned(partitions)) => self.assigned(partitions),
+            Event::Source(SourceEvent::Assigned(partitions)) => self.assigned(partitions)?,
             Event::Source(SourceEvent::Revoked(partitions, done)) => self.revoked(partitions, done),
             Event::Source(SourceEvent::Lost(partitions)) => {
                 self.forget(&partitions);
@@ -258,12 +258,21 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         Ok(())
     }
 
-    fn assigned(&mut self, partitions: Vec<TopicPartition>) {
+    fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Error> {
         self.joined = true;
+        // Given while it is still here: it was away in between, and somebody else may have had it.
+        let returned = partitions.iter().any(|p| self.partitions.contains_key(p));
+        for revocation in &mut self.revocations {
+            revocation.partitions.retain(|p| !partitions.contains(p));
+        }
         for partition in &partitions {
             self.partitions.insert(partition.clone(), Partition { generation: Generation(0), next: 0, taken: None });
         }
+        if returned {
+            return self.start_over(&Error::fenced("partitions were given back before they were let go of"));
+        }
         self.take(partitions, Vec::new(), Duration::ZERO);
+        Ok(())
     }
 
     /// Has partitions taken, each under a new generation: whatever was under way for them before is stale.

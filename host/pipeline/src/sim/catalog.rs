@@ -1,0 +1,292 @@
+//! Simulated tables: versions with compare-and-swap, snapshots, expiry, rollback, commits by others.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type};
+use rand::Rng;
+
+use super::Flaw;
+use super::world::{Shared, World};
+use crate::batch::TopicPartition;
+use crate::checkpoint::{self, property};
+use crate::error::Error;
+use crate::sink::{
+    Change, Epoch, Files, Head, HeadView, LetterFloor, LetterKey, SEQUENCE_NUMBER, SNAPSHOT_ID, SnapshotView,
+    SwapError, Table,
+};
+
+pub(super) const PIPELINE: &str = "p";
+
+/// Partition, offset, and the number of the row within its record.
+pub(super) type Row = (i32, i64, i64);
+
+/// One table's metadata, as it is now.
+#[derive(Clone, Default)]
+pub(super) struct Meta {
+    /// Grows with every change: what a swap compares.
+    version: u64,
+    sequence: i64,
+    snapshots: BTreeMap<i64, SnapshotView>,
+    current: Option<i64>,
+    pub(super) property: Option<String>,
+}
+
+#[derive(Default)]
+pub(super) struct SimTableState {
+    pub(super) meta: Meta,
+    /// What the table holds at each snapshot that ever was.
+    rows: BTreeMap<i64, Arc<Vec<Row>>>,
+}
+
+/// Two tables: the data and the dead letters.
+pub(super) struct Catalog {
+    pub(super) tables: [SimTableState; 2],
+}
+
+impl Catalog {
+    pub(super) fn new() -> Self {
+        Self { tables: Default::default() }
+    }
+}
+
+impl SimTableState {
+    /// What a reader finds.
+    pub(super) fn live(&self) -> Vec<Row> {
+        self.meta.current.map_or(Vec::new(), |id| self.rows[&id].to_vec())
+    }
+
+    fn ancestry(&self) -> (Vec<SnapshotView>, bool) {
+        let mut found = Vec::new();
+        let mut next = self.meta.current;
+        while let Some(id) = next {
+            let Some(snapshot) = self.meta.snapshots.get(&id) else { return (found, true) };
+            next = snapshot.parent;
+            found.push(snapshot.clone());
+        }
+        (found, false)
+    }
+
+    fn view(&self) -> HeadView {
+        let (ancestry, broken_off) = self.ancestry();
+        let of_pipeline = |s: &SnapshotView| s.summary.contains_key(checkpoint::PIPELINE);
+        HeadView {
+            uuid: "u".into(),
+            offsets: self.meta.property.clone(),
+            named: self.meta.snapshots.values().any(of_pipeline),
+            ancestry,
+            broken_off,
+            others: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, id: i64, summary: BTreeMap<String, String>, rows: &[Row]) {
+        let mut all = self.live();
+        all.extend(rows);
+        self.meta.version += 1;
+        self.meta.sequence += 1;
+        let snapshot = SnapshotView { id, sequence: self.meta.sequence, parent: self.meta.current, summary };
+        self.meta.snapshots.insert(id, snapshot);
+        self.meta.current = Some(id);
+        self.rows.insert(id, Arc::new(all));
+    }
+
+    /// A commit by somebody else: an append of nothing that matters, or a compaction.
+    pub(super) fn foreign(&mut self, id: i64) {
+        self.add(id, BTreeMap::new(), &[]);
+    }
+
+    /// Keeps the newest `keep` snapshots.
+    pub(super) fn expire(&mut self, keep: usize) {
+        let (ancestry, _) = self.ancestry();
+        let kept = ancestry.into_iter().take(keep.max(1)).map(|s| (s.id, s)).collect();
+        self.meta.snapshots = kept;
+        self.meta.version += 1;
+    }
+
+    /// Makes the ancestor `back` steps from the head the head. The snapshots after it stay in the metadata.
+    pub(super) fn roll_back(&mut self, back: usize) {
+        self.meta.current = Some(self.ancestry().0[back].id);
+        self.meta.version += 1;
+    }
+
+    /// What a change by Weir does, if the head is still `version`.
+    fn swap(&mut self, version: Option<u64>, id: i64, change: &Change<SimFiles>) -> bool {
+        if version.is_some_and(|v| v != self.meta.version) {
+            return false;
+        }
+        let rows = change.files.as_ref().map_or(&[][..], |f| &f.0[..]);
+        self.add(id, change.summary.clone(), rows);
+        let text = change.offsets.replace(SNAPSHOT_ID, &id.to_string());
+        self.meta.property = Some(text.replace(SEQUENCE_NUMBER, &self.meta.sequence.to_string()));
+        true
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct SimFiles(Arc<Vec<Row>>);
+
+impl Files for SimFiles {
+    fn count(&self) -> usize {
+        1
+    }
+    fn rows(&self) -> u64 {
+        self.0.len() as u64
+    }
+    fn bytes(&self) -> u64 {
+        self.rows()
+    }
+}
+
+/// A process's view of one table, and its buffers.
+pub(super) struct SimTable {
+    pub(super) world: Shared,
+    pub(super) at: usize,
+    pub(super) buffers: Mutex<BTreeMap<Epoch, Vec<Row>>>,
+}
+
+impl SimTable {
+    pub(super) fn new(world: &Shared, at: usize) -> Self {
+        Self { world: world.clone(), at, buffers: Mutex::default() }
+    }
+
+    async fn pause(&self) {
+        let time = self.world.lock().travel();
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// What becomes of a swap besides the plain outcome.
+enum Mishap {
+    None,
+    Dropped,
+    Refused,
+    AnswerLost,
+    AnswerWrong,
+    Late(Duration),
+}
+
+fn mishap(world: &mut World) -> Mishap {
+    if !world.faulty {
+        return Mishap::None;
+    }
+    match world.rng.random_range(0..100) {
+        0..3 => Mishap::Dropped,
+        3..5 => Mishap::Refused,
+        5..9 => Mishap::AnswerLost,
+        9..12 => Mishap::AnswerWrong,
+        12..16 => Mishap::Late(Duration::from_millis(world.rng.random_range(1..20_000))),
+        _ => Mishap::None,
+    }
+}
+
+impl Table for SimTable {
+    type Metadata = u64;
+    type Files = SimFiles;
+
+    fn name(&self) -> &str {
+        ["data", "letters"][self.at]
+    }
+
+    async fn load(&self) -> Result<Head<u64>, Error> {
+        let at = self.at;
+        self.world
+            .call(move |world| {
+                if world.fault(0.03) {
+                    return Err(Error::retry("no answer"));
+                }
+                let table = &world.catalog.tables[at];
+                let (mut view, metadata) = (table.view(), table.meta.version);
+                if world.flaw == Some(Flaw::MarkerOnCurrent) {
+                    view.ancestry.truncate(1);
+                    if view.ancestry.first().is_none_or(|s| !s.summary.contains_key(checkpoint::PIPELINE)) {
+                        view = HeadView { uuid: view.uuid, ..HeadView::default() };
+                    }
+                }
+                Ok(Head { view, metadata })
+            })
+            .await
+    }
+
+    async fn swap(&self, head: &Head<u64>, change: &Change<SimFiles>) -> Result<(), SwapError> {
+        let (at, version, change, later) = (self.at, head.metadata, change.clone(), self.world.clone());
+        assert!(change.summary[checkpoint::PIPELINE] == PIPELINE && property(PIPELINE) == "weir.p.offsets");
+        self.world
+            .call(move |world| {
+                let id = world.rng.random_range(1..i64::MAX);
+                let version = (world.flaw != Some(Flaw::CheckThenAppend)).then_some(version);
+                let conflict = Err(SwapError::Conflict("the head has moved".into()));
+                let unknown = Err(SwapError::Unknown("no answer".into()));
+                match mishap(world) {
+                    Mishap::Dropped => return unknown,
+                    Mishap::Refused => return conflict,
+                    Mishap::Late(time) => {
+                        tokio::spawn(async move {
+                            tokio::time::sleep(time).await;
+                            later.lock().catalog.tables[at].swap(version, id, &change);
+                        });
+                        return unknown;
+                    }
+                    mishap => {
+                        let applied = world.catalog.tables[at].swap(version, id, &change);
+                        match mishap {
+                            Mishap::AnswerLost => unknown,
+                            Mishap::AnswerWrong => conflict,
+                            _ if applied => Ok(()),
+                            _ => conflict,
+                        }
+                    }
+                }
+            })
+            .await
+    }
+
+    async fn write(&self, epoch: Epoch, rows: RecordBatch) -> Result<(), Error> {
+        self.pause().await;
+        if self.world.lock().fault(0.005) {
+            return Err(Error::retry("the disk is busy"));
+        }
+        let (partition, offset) = if self.at == 0 { (0, 1) } else { (4, 5) };
+        let partition = rows.column(partition).as_primitive::<Int32Type>();
+        let offset = rows.column(offset).as_primitive::<Int64Type>();
+        let n = (self.at == 0).then(|| rows.column(2).as_primitive::<Int64Type>());
+        let all = (0..rows.num_rows()).map(|i| (partition.value(i), offset.value(i), n.map_or(0, |n| n.value(i))));
+        self.buffers.lock().unwrap().entry(epoch).or_default().extend(all);
+        Ok(())
+    }
+
+    async fn close(&self, epoch: Epoch) -> Result<Option<SimFiles>, Error> {
+        self.pause().await;
+        if self.world.lock().fault(0.02) {
+            return Err(Error::retry("the disk is full"));
+        }
+        Ok(self.buffers.lock().unwrap().remove(&epoch).map(|rows| SimFiles(Arc::new(rows))))
+    }
+
+    async fn discard(&self, epoch: Epoch) {
+        self.buffers.lock().unwrap().remove(&epoch);
+    }
+
+    fn committed(&self, _: &Head<u64>) {}
+
+    async fn letters(&self, from: &BTreeMap<TopicPartition, LetterFloor>) -> Result<Vec<LetterKey>, Error> {
+        let (at, from) = (self.at, from.clone());
+        self.world
+            .call(move |world| {
+                let live = world.catalog.tables[at].live();
+                let found = from.iter().flat_map(|(p, floor)| {
+                    let there = live.iter().filter(|(q, o, _)| *q == p.partition && *o >= floor.offset);
+                    there.map(|(_, o, _)| (p.clone(), *o)).collect::<Vec<_>>()
+                });
+                Ok(found.collect())
+            })
+            .await
+    }
+
+    fn buffered_bytes(&self) -> usize {
+        0
+    }
+}
