@@ -1,0 +1,27 @@
+//! Reads OTLP protobuf where it lies: no copy, no allocation, one pass.
+//!
+//! A message is a small struct of its scalars and of iterators over its repeated parts, all borrowed from the
+//! record's value. Strings are bytes: they may hold invalid UTF-8, which the host repairs. Unknown fields are
+//! skipped, groups too; what is cut off, or of another wire type than its field, is an error.
+//!
+//! Protobuf lets a message repeat a singular part, and merges the pieces. No known exporter does that, so the
+//! reader does not pay for it: it answers with an error that says so, and the SDK merges the record ([`merge_traces`])
+//! and shows it again.
+
+mod id;
+mod merge;
+mod number;
+mod text;
+mod trace;
+mod value;
+mod wire;
+
+pub use id::{push_hex, span_id, trace_id};
+pub use merge::merge_traces;
+pub use trace::{Event, Link, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status, traces};
+pub use value::{AnyValue, Attributes, KeyValue, Oddities, Values};
+pub use wire::{Fault, Field, Fields, Malformed, Read, Repeated, Wire};
+
+/// How deep values may lie in each other: an attribute's value is at depth 1. Beyond it a record is refused, so
+/// that nobody's nesting exhausts a stack.
+pub const DEPTH_MAX: usize = 64;

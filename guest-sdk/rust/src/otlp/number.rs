@@ -1,0 +1,53 @@
+//! Numbers and bytes as text, appended in place: the standard library's formatting costs several times as much,
+//! and integers are the commonest attributes after strings.
+
+use std::io::Write;
+
+/// Appends an integer in decimal.
+pub(crate) fn push_int(out: &mut Vec<u8>, value: i64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut left = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends a double: the shortest decimal that reads back as the same number, which JSON can read; `NaN`,
+/// `Infinity` and `-Infinity` where there is none.
+pub(crate) fn push_double(out: &mut Vec<u8>, value: f64) {
+    if value.is_nan() {
+        out.extend_from_slice(b"NaN");
+    } else if value.is_infinite() {
+        out.extend_from_slice(if value > 0.0 { b"Infinity" } else { b"-Infinity" });
+    } else {
+        // Writing to memory does not fail.
+        let _ = write!(out, "{value:?}");
+    }
+}
+
+/// Appends bytes in base64 (RFC 4648, section 4), padded.
+pub(crate) fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    out.reserve(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let letter = |shift: u32| ALPHABET[(bits >> shift & 63) as usize];
+        let mut quad = [letter(18), letter(12), letter(6), letter(0)];
+        quad[chunk.len() + 1..].fill(b'=');
+        out.extend_from_slice(&quad);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! Attributes and their values.
+
+use super::wire::{Fault, Field, Fields, Malformed, Read, Repeated};
+use crate::column::Text;
+use std::collections::HashMap;
+
+/// Attributes, in their order on the wire.
+pub type Attributes<'a> = Repeated<'a, KeyValue<'a>>;
+
+/// The elements of an array.
+pub type Values<'a> = Repeated<'a, AnyValue<'a>>;
+
+/// A key and its value.
+#[derive(Clone, Debug)]
+pub struct KeyValue<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// The value; empty where there is none.
+    pub value: AnyValue<'a>,
+    /// Whether it names its key by a number in a profile's dictionary, which traces do not have: then the key is
+    /// absent.
+    pub has_key_index: bool,
+}
+
+/// A value of any kind.
+#[derive(Clone, Debug, Default)]
+pub enum AnyValue<'a> {
+    /// Nothing: valid, and not the same as a missing attribute.
+    #[default]
+    Empty,
+    /// Text, perhaps not UTF-8.
+    String(&'a [u8]),
+    /// True or false.
+    Bool(bool),
+    /// A signed integer.
+    Int(i64),
+    /// A double, perhaps not finite.
+    Double(f64),
+    /// Values in a row, of any kinds.
+    Array(Values<'a>),
+    /// Values by key.
+    KeyValues(Attributes<'a>),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// A number in a profile's dictionary, which traces do not have: as good as empty.
+    StringIndex,
+}
+
+/// What is valid, but should not be: kept, and worth counting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Oddities {
+    /// Attributes that were dropped because a later one has the same key.
+    pub duplicate_keys: u64,
+    /// References to a profile's dictionary, where there is none.
+    pub profile_fields: u64,
+}
+
+impl Oddities {
+    #[inline(always)]
+    pub(crate) fn note(&mut self, attribute: &KeyValue<'_>) {
+        self.profile_fields += u64::from(attribute.has_key_index);
+    }
+}
+
+impl<'a> Read<'a> for KeyValue<'a> {
+    #[inline(always)]
+    fn read(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut fields = Fields::new(message);
+        let mut read = KeyValue { key: &[], value: AnyValue::Empty, has_key_index: false };
+        let mut has_value = false;
+        while let Some(field) = fields.next_field()? {
+            match field.number {
+                1 => read.key = field.bytes()?,
+                2 if has_value => return Err(Malformed::at(Fault::Split, field.bytes()?)),
+                2 => {
+                    read.value = AnyValue::read(field.bytes()?)?;
+                    has_value = true;
+                }
+                3 => read.has_key_index = field.varint()? as i32 != 0,
+                _ => {}
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl<'a> Read<'a> for AnyValue<'a> {
+    /// The last of several members wins, as protobuf has it; two containers of one kind would have to be merged.
+    #[inline(always)]
+    fn read(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut fields = Fields::new(message);
+        let mut read = AnyValue::Empty;
+        while let Some(field) = fields.next_field()? {
+            match field.number {
+                1 => read = AnyValue::String(field.bytes()?),
+                2 => read = AnyValue::Bool(field.varint()? != 0),
+                3 => read = AnyValue::Int(field.varint()? as i64),
+                4 => read = AnyValue::Double(f64::from_bits(field.fixed64()?)),
+                7 => read = AnyValue::Bytes(field.bytes()?),
+                5 | 6 | 8 => read.read_rare(&field)?,
+                _ => {}
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl<'a> AnyValue<'a> {
+    #[inline(never)]
+    fn read_rare(&mut self, field: &Field<'a>) -> Result<(), Malformed> {
+        *self = match (field.number, &self) {
+            (5, AnyValue::Array(_)) | (6, AnyValue::KeyValues(_)) => {
+                return Err(Malformed::at(Fault::Split, field.bytes()?));
+            }
+            (5, _) => AnyValue::Array(Values::new(field.bytes()?, 1)),
+            (6, _) => AnyValue::KeyValues(Attributes::new(field.bytes()?, 1)),
+            _ => {
+                field.varint()?;
+                AnyValue::StringIndex
+            }
+        };
+        Ok(())
+    }
+
+    /// Appends the value's text to a column.
+    ///
+    /// # Errors
+    /// Something within the value is malformed, or too deep.
+    #[inline(always)]
+    pub fn push_text(&self, column: &mut impl Text, oddities: &mut Oddities) -> Result<(), Malformed> {
+        if let AnyValue::String(text) = self {
+            column.push_text(text);
+            return Ok(());
+        }
+        column.push_written(|out| self.write_text(out, oddities))
+    }
+}
+
+impl<'a> Attributes<'a> {
+    /// The text of the last attribute of this key; none where it is missing or no string.
+    ///
+    /// # Errors
+    /// An attribute is malformed.
+    pub fn string(&self, key: &[u8]) -> Result<Option<&'a [u8]>, Malformed> {
+        let mut found = None;
+        for attribute in self.clone() {
+            let attribute = attribute?;
+            if attribute.key == key {
+                found = if let AnyValue::String(text) = attribute.value { Some(text) } else { None };
+            }
+        }
+        Ok(found)
+    }
+
+    /// The last of the attributes of each key, in order; the others are counted.
+    ///
+    /// # Errors
+    /// An attribute is malformed.
+    pub fn last_of_each_key(self, oddities: &mut Oddities) -> Result<Vec<KeyValue<'a>>, Malformed> {
+        let all = self.collect::<Result<Vec<_>, _>>()?;
+        let mut last = HashMap::with_capacity(all.len());
+        for (index, attribute) in all.iter().enumerate() {
+            last.insert(attribute.key, index);
+        }
+        oddities.duplicate_keys += (all.len() - last.len()) as u64;
+        let kept = all.into_iter().enumerate().filter(|(index, attribute)| last.get(attribute.key) == Some(index));
+        Ok(kept.map(|(_, attribute)| attribute).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;
