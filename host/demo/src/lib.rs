@@ -1,1 +1,3 @@
-//! Under construction.
+//! What a demonstration and a test need besides Weir: something to read, and somewhere to read it from.
+
+pub mod generate;

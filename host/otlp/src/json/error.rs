@@ -147,7 +147,9 @@ pub(super) fn path(steps: &[Step]) -> String {
                 path.push_str(name);
             }
             // Writing to a string cannot fail.
-            Step::Element(at) => drop(write!(path, "[{at}]")),
+            Step::Element(at) => {
+                let _ = write!(path, "[{at}]");
+            }
         }
     }
     path
