@@ -90,6 +90,27 @@ pub struct Closed<F> {
 }
 
 impl<T: Table, C: Clock> Holdings<T, C> {
+    /// The tables of a pipeline: data tables, the primary one first, and the dead letters last where there are any.
+    pub fn new(
+        tables: Vec<T>,
+        has_letters: bool,
+        committer: Committer<C>,
+        start: Start,
+        accept: Accept,
+        process: String,
+    ) -> Self {
+        Self {
+            tables,
+            has_letters,
+            committer,
+            start,
+            accept,
+            process,
+            #[cfg(test)]
+            flaw: None,
+        }
+    }
+
     /// Takes partitions: makes this process their holder in every table, the primary last, and reads where they
     /// stand. Topics without entries are begun first.
     ///
