@@ -14,7 +14,7 @@ pub(crate) fn kit() -> &'static Path {
 ///
 /// # Panics
 /// When it cannot be had; the message is that of `tests/kit/install` and says what to install.
-pub(crate) fn component(name: &'static str) -> PathBuf {
+pub fn component(name: &'static str) -> PathBuf {
     static FOUND: Mutex<Option<HashMap<&'static str, PathBuf>>> = Mutex::new(None);
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     found.get_or_insert_with(HashMap::new).entry(name).or_insert_with(|| install(name)).clone()

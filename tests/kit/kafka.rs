@@ -12,12 +12,14 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::install::{component, kit};
 use crate::process::{Process, command, free_port};
+use crate::proxy::Proxy;
 use crate::scratch::Scratch;
 use crate::wait::until;
 
@@ -34,7 +36,17 @@ const PRODUCE_CHUNK: usize = 1000;
 pub struct Kafka {
     process: Process,
     folder: Scratch,
-    port: u16,
+    ports: Ports,
+}
+
+#[derive(Debug)]
+struct Ports {
+    /// Where clients connect.
+    plain: u16,
+    /// Where a proxy connects.
+    proxied: u16,
+    /// Where clients of the proxy connect.
+    proxy: u16,
 }
 
 /// A record as it stands in a topic.
@@ -55,16 +67,16 @@ impl Kafka {
     pub fn start() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let folder = Scratch::new("kafka");
-        let port = free_port();
-        configure(folder.path(), port);
+        let ports = Ports { plain: free_port(), proxied: free_port(), proxy: free_port() };
+        configure(folder.path(), &ports);
         // A cluster id is 16 bytes as 22 characters of base64.
         let cluster = format!("WeirTest{:08}{:05}A", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut format = java(Command::new("java"));
         format.args(["kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", &cluster, "--config"]);
         let output = format.arg(folder.join("server.properties")).output().expect("java runs");
         assert!(output.status.success(), "kafka's storage cannot be formatted: {output:?}");
-        let process = run(folder.path(), port);
-        Self { process, folder, port }
+        let process = run(folder.path(), ports.plain);
+        Self { process, folder, ports }
     }
 
     /// The broker that the tests of one binary share: tell them apart by the names of their topics and groups.
@@ -75,12 +87,17 @@ impl Kafka {
 
     /// The address that clients bootstrap from.
     pub fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.ports.plain)
+    }
+
+    /// A proxy in front of the broker, one at a time: who bootstraps from its port has all connections through it.
+    pub fn proxy(&self) -> Proxy {
+        Proxy::listen(self.ports.proxy, self.ports.proxied)
     }
 
     /// A client's configuration for this broker, with room for large messages.
     pub fn client(&self) -> ClientConfig {
-        client(self.port)
+        client(self.ports.plain)
     }
 
     /// Creates a topic and waits until its partitions have a leader.
@@ -118,6 +135,15 @@ impl Kafka {
             let metadata = self.consumer().fetch_metadata(None, REQUEST_LIMIT).ok()?;
             metadata.topics().iter().all(|topic| topic.name() != name).then_some(())
         });
+    }
+
+    /// Removes the records of a partition before an offset, as retention does.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        let mut upto = TopicPartitionList::new();
+        upto.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset");
+        let deleted = block_on(self.admin().delete_records(&upto, &AdminOptions::new()));
+        let deleted = deleted.unwrap_or_else(|error| panic!("cannot delete records of {topic}: {error}"));
+        assert!(deleted.elements().iter().all(|element| element.error().is_ok()), "{topic}: {deleted:?}");
     }
 
     /// Writes values to a partition, in order; returns their offsets once the broker has all of them.
@@ -168,24 +194,30 @@ impl Kafka {
         acked.elements().iter().map(|element| element.offset().to_raw().filter(|offset| *offset >= 0)).collect()
     }
 
-    /// Everything in a topic, partition by partition and in order.
+    /// Everything in a topic that a consumer sees who skips aborted transactions, partition by partition, in order.
     pub fn records(&self, topic: &str) -> Vec<Record> {
-        let ends = self.end_offsets(topic);
-        let consumer = self.consumer();
+        let mut config = self.client();
+        config.set("group.id", "weir-tests").set("enable.partition.eof", "true");
+        let consumer: BaseConsumer = config.create().expect("a consumer's configuration");
+        let mut left = self.partitions(topic);
         let mut from = TopicPartitionList::new();
-        for partition in (0i32..).take(ends.len()) {
+        for partition in 0..left {
             from.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
         }
         consumer.assign(&from).unwrap_or_else(|error| panic!("cannot read {topic}: {error}"));
         let mut records = Vec::new();
-        let mut open: Vec<i32> = (0i32..).take(ends.len()).filter(|partition| ends[*partition as usize] > 0).collect();
-        while !open.is_empty() {
-            let message = consumer.poll(REQUEST_LIMIT).unwrap_or_else(|| panic!("{topic} gives no more records"));
-            let message = message.unwrap_or_else(|error| panic!("cannot read {topic}: {error}"));
-            let (partition, offset) = (message.partition(), message.offset());
-            open.retain(|other| *other != partition || offset + 1 < ends[partition as usize]);
-            let (key, value) = (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec));
-            records.push(Record { partition, offset, key, value });
+        while left > 0 {
+            match consumer.poll(REQUEST_LIMIT) {
+                Some(Ok(message)) => records.push(Record {
+                    partition: message.partition(),
+                    offset: message.offset(),
+                    key: message.key().map(<[u8]>::to_vec),
+                    value: message.payload().map(<[u8]>::to_vec),
+                }),
+                Some(Err(KafkaError::PartitionEOF(_))) => left -= 1,
+                Some(Err(error)) => panic!("cannot read {topic}: {error}"),
+                None => panic!("{topic} gives no more records and no end"),
+            }
         }
         records.sort_by_key(|record| (record.partition, record.offset));
         records
@@ -203,7 +235,7 @@ impl Kafka {
 
     /// Starts the broker again, with its data and on its port, after [`Kafka::kill9`] or [`Kafka::stop`].
     pub fn restart(&mut self) {
-        self.process = run(self.folder.path(), self.port);
+        self.process = run(self.folder.path(), self.ports.plain);
     }
 
     /// Freezes the broker, as a long pause of its machine would.
@@ -251,11 +283,13 @@ fn client(port: u16) -> ClientConfig {
     config
 }
 
-fn configure(folder: &Path, port: u16) {
+fn configure(folder: &Path, ports: &Ports) {
     let template = std::fs::read_to_string(kit().join("kafka/server.properties")).expect("kafka's template");
     let properties = template
         .replace("@DIR@", &folder.display().to_string())
-        .replace("@PORT@", &port.to_string())
+        .replace("@PORT@", &ports.plain.to_string())
+        .replace("@PROXIED_PORT@", &ports.proxied.to_string())
+        .replace("@PROXY_PORT@", &ports.proxy.to_string())
         .replace("@CONTROLLER_PORT@", &free_port().to_string());
     std::fs::write(folder.join("server.properties"), properties).expect("a writable folder");
 }

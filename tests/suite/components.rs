@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
-use weir_tests::{Collector, Kafka, Oracle, Postgres, Rest, S3, Scratch, Spark, Table, http, until};
+use weir_tests::{
+    Collector, Kafka, Network, Oracle, Postgres, Proxy, Rest, S3, Scratch, Spans, Spark, Table, http, until,
+};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -31,6 +34,8 @@ fn kafka_keeps_its_records_through_kill_9() {
     let values: Vec<_> = kafka.records("survives").into_iter().map(|record| record.value.unwrap()).collect();
     assert_eq!(values, [b"a", b"b", b"c"]);
     assert_eq!(kafka.acked("nobody", "survives"), [None, None]);
+    kafka.delete_records("survives", 1, 2);
+    assert_eq!(kafka.records("survives").iter().map(|record| record.offset).collect::<Vec<_>>(), [2]);
 }
 
 #[test]
@@ -199,6 +204,60 @@ fn what_a_test_started_ends_with_it() {
     let port: u16 = s3.endpoint().rsplit(':').next().unwrap().parse().unwrap();
     drop(s3);
     until("the port to be free", LIMIT, || std::net::TcpListener::bind(("127.0.0.1", port)).ok());
+}
+
+#[test]
+fn a_network_can_be_cut_and_can_lose_answers() {
+    let rest = Rest::start();
+    let proxy = Proxy::start(rest.port());
+    let config = |port| http::get(port, "/v1/config").is_ok_and(|answer| answer.status == 200);
+    let create = |name: &str| {
+        let body = json!({"namespace": [name], "properties": {}}).to_string();
+        http::post(proxy.port(), "/v1/namespaces", "application/json", body.as_bytes())
+    };
+    assert!(config(proxy.port()));
+    proxy.set(Network::Cut);
+    assert!(create("cut").is_err());
+    proxy.set(Network::AnswersLost);
+    assert!(create("lost").is_err());
+    proxy.set(Network::Healthy);
+    assert!(config(proxy.port()));
+    let exists = |name| http::get(rest.port(), &format!("/v1/namespaces/{name}")).unwrap().status == 200;
+    until("the request without an answer to have happened", LIMIT, || exists("lost").then_some(()));
+    assert!(!exists("cut"));
+}
+
+#[test]
+fn kafka_behind_a_proxy_is_reached_through_it_only() {
+    let kafka = Kafka::start();
+    kafka.create_topic("proxied", 1);
+    let proxy = kafka.proxy();
+    let mut config = kafka.client();
+    config.set("bootstrap.servers", format!("127.0.0.1:{}", proxy.port())).set("message.timeout.ms", "1000");
+    let producer: FutureProducer = config.create().unwrap();
+    let produce = || {
+        let record = FutureRecord::<(), _>::to("proxied").payload("a");
+        futures::executor::block_on(producer.send_result(record).unwrap()).unwrap().is_ok()
+    };
+    assert!(produce());
+    proxy.set(Network::Cut);
+    assert!(!produce());
+    assert_eq!(kafka.end_offsets("proxied"), [1]);
+    proxy.set(Network::Healthy);
+    until("the producer to come back", LIMIT, || produce().then_some(()));
+}
+
+#[test]
+fn made_up_spans_have_the_ids_that_their_maker_says() {
+    let mut spans = Spans::new(7, 1_769_731_200_000_000_000, 1);
+    let requests = spans.requests(3, 45);
+    let ids: Vec<String> =
+        requests.iter().flat_map(|request| json_span_ids(&serde_json::from_str(request).unwrap())).collect();
+    let numbers: BTreeSet<u64> = ids.iter().map(|id| u64::from_str_radix(id, 16).unwrap()).collect();
+    let made = spans.made();
+    assert_eq!((made.count, made.distinct), (135, 135));
+    assert_eq!(numbers.len(), 135);
+    assert_eq!(numbers.iter().fold(0, |xor, id| xor ^ id), made.xor);
 }
 
 /// Makes a table of two rows by PyIceberg.
