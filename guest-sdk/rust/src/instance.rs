@@ -117,8 +117,8 @@ impl<P: OtlpToArrow> Instance<P> {
 }
 
 /// Lists the fields of a schema, depth first.
-struct Describe<'a> {
-    fields: &'a mut Vec<Field>,
+pub(crate) struct Describe<'a> {
+    pub(crate) fields: &'a mut Vec<Field>,
 }
 
 impl Visit for Describe<'_> {
@@ -147,11 +147,11 @@ impl Visit for Count {
 }
 
 /// Takes the nodes and buffers of columns, depth first, and checks what only a mistake in the plugin can break.
-struct Take<'a> {
-    into: &'a mut RecordBatch,
-    parent: &'a str,
-    expected: Option<usize>,
-    fault: &'a mut Option<String>,
+pub(crate) struct Take<'a> {
+    pub(crate) into: &'a mut RecordBatch,
+    pub(crate) parent: &'a str,
+    pub(crate) expected: Option<usize>,
+    pub(crate) fault: &'a mut Option<String>,
 }
 
 impl Visit for Take<'_> {

@@ -11,6 +11,8 @@
 mod id;
 mod merge;
 mod number;
+#[cfg(test)]
+mod oracle;
 mod text;
 mod trace;
 mod value;
