@@ -39,6 +39,11 @@ impl Text {
         self.path.rsplit_once('.').map_or("", |(_, extension)| extension)
     }
 
+    /// Whether it is the module of a path without `.rs`, or a submodule of it.
+    pub(crate) fn is_of(&self, module: &str) -> bool {
+        self.path.strip_prefix(module).is_some_and(|rest| rest.starts_with(['.', '/']))
+    }
+
     /// The folder that the file's submodules are in.
     fn submodules(&self) -> &str {
         let path = self.path.strip_suffix(".rs").unwrap_or(&self.path);
@@ -60,11 +65,11 @@ pub(crate) fn test_modules(files: &[Text]) -> Vec<String> {
     found
 }
 
-/// Whether a file is code that only tests run: by its folder, or as one of the `modules` that [`test_modules`] gives.
+/// Whether a file is code that only tests and measurements run: by its folder, or as one of the `modules` that [`test_modules`] gives.
 pub(crate) fn is_test(file: &Text, modules: &[String]) -> bool {
     let mut folders = file.path.split('/');
-    let of = |module: &String| file.path.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with(['.', '/']));
-    folders.any(|folder| ["tests", "benches", "fuzz"].contains(&folder)) || modules.iter().any(of)
+    folders.any(|folder| ["tests", "benches", "examples", "fuzz"].contains(&folder))
+        || modules.iter().any(|module| file.is_of(module))
 }
 
 /// All text files of the tree, dotfiles and what is built left out.
