@@ -1,10 +1,11 @@
 //! Guest columns, checked and turned into an Arrow record batch.
 //!
 //! Nothing a guest says about its columns is believed. Each buffer was copied once, out of the guest's memory, when it
-//! was lifted; that copy is adopted where it is aligned, as allocators align it. Then lengths, null counts, offsets,
-//! dictionary keys and UTF-8 are checked here, with errors that name the column, and by Arrow's own full validation on
-//! top: `ArrayData`'s `build` validates each level as it is made, children first. Whole columns are checked by simple
-//! loops; only what is wrong is looked at value by value.
+//! was lifted; that copy is adopted where it is aligned, as allocators align it. Then lengths, null counts, offsets and
+//! dictionary keys are checked here, with errors that name the column, and everything, UTF-8 too, by Arrow's own checks
+//! as each level is made, children first: the `try_new` of text and of dictionaries, which look at values in half the
+//! time, and the full validation of `ArrayData`'s `build` for all else. Whole columns are checked by simple loops; only
+//! what is wrong is looked at value by value.
 //!
 //! Three things are mended instead of refused: invalid UTF-8 becomes U+FFFD and is counted; dictionary keys that are out
 //! of range where the value is null become 0; what buffers hold beyond their use is cut off.
@@ -12,8 +13,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, make_array};
-use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer};
+use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions, StringArray, make_array};
+use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, SchemaRef};
 
@@ -126,8 +127,9 @@ impl Reader {
         let nulls = self.validity(column, len, node.null_count as usize)?;
         let builder = ArrayData::builder(data_type.clone()).len(len);
         let builder = match data_type {
-            DataType::Utf8 | DataType::Binary => {
-                let (offsets, bytes) = self.bytes(column, len, nulls.as_ref(), *data_type == DataType::Utf8)?;
+            DataType::Utf8 => return self.text(column, len, nulls),
+            DataType::Binary => {
+                let (offsets, bytes) = self.bytes(column, len)?;
                 builder.add_buffer(offsets).add_buffer(bytes)
             }
             DataType::List(child) | DataType::Map(child, _) => {
@@ -144,13 +146,7 @@ impl Reader {
                 }
                 builder.child_data(parts)
             }
-            DataType::Dictionary(_, value_type) => {
-                let keys = self.fixed(column, len, size_of::<i32>())?;
-                let entries = Column { name: "dictionary", parent: Some(column), nullable: false, hides_nulls: false };
-                let values = self.read(&entries, value_type, Length::Any)?;
-                let keys = keys_in_range(column, keys, nulls.as_ref(), values.len())?;
-                builder.add_buffer(keys).add_child_data(values)
-            }
+            DataType::Dictionary(_, value_type) => return self.dictionary(column, value_type, len, nulls),
             DataType::Boolean => builder.add_buffer(self.bits(column, len)?),
             fixed => {
                 let width = fixed.primitive_width().ok_or_else(|| column.lie("its type is not in the contract"))?;
@@ -227,28 +223,49 @@ impl Reader {
         Ok(offsets)
     }
 
-    /// Offsets and bytes of utf8 or binary.
-    fn bytes(
-        &mut self,
-        column: &Column<'_>,
-        len: usize,
-        nulls: Option<&NullBuffer>,
-        is_text: bool,
-    ) -> Result<(Buffer, Buffer), String> {
+    /// Offsets, and bytes as far as they are used, of utf8 or binary.
+    fn bytes(&mut self, column: &Column<'_>, len: usize) -> Result<(Buffer, Buffer), String> {
         let offsets = self.offsets(column, len)?;
         let bytes = self.buffer(column)?;
-        let values = offsets.typed_data::<i32>();
-        let (first, last) = (values[0] as usize, values[len] as usize);
+        let last = offsets.typed_data::<i32>().last().map_or(0, |last| *last as usize);
         if last > bytes.len() {
             return Err(column.lie(format_args!("its offsets end at {last}, and it has {} bytes", bytes.len())));
         }
-        if !is_text || text::is_valid(values, &bytes[first..last]) {
-            return Ok((offsets, adopt(bytes, last, 1)));
+        Ok((offsets, adopt(bytes, last, 1)))
+    }
+
+    /// A text column. Arrow's check of its UTF-8 is the only one: everything else was checked before, so that what
+    /// Arrow refuses is text to be mended.
+    fn text(&mut self, column: &Column<'_>, len: usize, nulls: Option<NullBuffer>) -> Result<ArrayData, String> {
+        let (offsets, bytes) = self.bytes(column, len)?;
+        // Both panic on what `fixed` and `offsets` have refused: too few, not aligned, negative, falling.
+        let offsets = OffsetBuffer::new(ScalarBuffer::<i32>::new(offsets, 0, len + 1));
+        if let Ok(text) = StringArray::try_new(offsets.clone(), bytes.clone(), nulls.clone()) {
+            return Ok(text.into());
         }
-        let text =
-            text::repair(values, &bytes, nulls).ok_or_else(|| column.lie("its text is too long to be mended"))?;
-        self.repaired += text.repaired;
-        Ok((Buffer::from_vec(text.offsets), Buffer::from_vec(text.bytes)))
+        let mended = text::mend(&offsets, &bytes, nulls.as_ref())
+            .ok_or_else(|| column.lie("its text is too long to be mended"))?;
+        self.repaired += mended.values_changed;
+        let text = StringArray::try_new(mended.offsets, mended.bytes, nulls).map_err(|e| column.lie(e))?;
+        Ok(text.into())
+    }
+
+    /// Keys and the values that they stand for.
+    fn dictionary(
+        &mut self,
+        column: &Column<'_>,
+        value_type: &DataType,
+        len: usize,
+        nulls: Option<NullBuffer>,
+    ) -> Result<ArrayData, String> {
+        let keys = self.fixed(column, len, size_of::<i32>())?;
+        let entries = Column { name: "dictionary", parent: Some(column), nullable: false, hides_nulls: false };
+        let values = self.read(&entries, value_type, Length::Any)?;
+        let keys = keys_in_range(column, keys, nulls.as_ref(), values.len())?;
+        let keys = ArrayData::builder(DataType::Int32).len(len).nulls(nulls).add_buffer(keys);
+        let keys = Int32Array::from(keys.build().map_err(|e| column.lie(e))?);
+        let dictionary = DictionaryArray::try_new(keys, make_array(values)).map_err(|e| column.lie(e))?;
+        Ok(dictionary.into())
     }
 }
 

@@ -188,8 +188,10 @@ impl Role {
         };
         let batch = Batch { signal, topic, partition, messages: &lowered };
         let given = instance.transform(batch)?.map_err(|reason| Failure::Failed(bounded(reason)))?;
-        let answer =
-            answer::check(&self.tables, messages.len(), given).map_err(|reason| Failure::Invalid(bounded(reason)))?;
+        let clock = ThreadTime::now();
+        let answer = answer::check(&self.tables, messages.len(), given);
+        self.plugin.meter().checking(clock.elapsed());
+        let answer = answer.map_err(|reason| Failure::Invalid(bounded(reason)))?;
         instance.settle_counters();
         self.plugin.meter().success(answer.bytes, answer.rows);
         Ok(answer.output)

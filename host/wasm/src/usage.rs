@@ -17,8 +17,10 @@ pub struct Usage {
     pub calls: u64,
     /// Calls that failed as a whole, by [`Failure::kind`].
     pub failures: BTreeMap<&'static str, u64>,
-    /// CPU time of all calls, validation of what they returned included.
+    /// CPU time of all calls, the host's own part included.
     pub cpu: Duration,
+    /// The part of it in which the host checked what came out.
+    pub cpu_checking: Duration,
     /// The largest memory that any instance held, in bytes.
     pub peak_memory_bytes: u64,
     /// Record values that went in, in bytes.
@@ -40,6 +42,7 @@ pub struct Usage {
 pub(crate) struct Meter {
     calls: AtomicU64,
     cpu_ns: AtomicU64,
+    cpu_checking_ns: AtomicU64,
     peak_memory_bytes: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
@@ -62,8 +65,12 @@ impl Meter {
 
     pub(crate) fn call(&self, cpu: Duration, bytes_in: u64) {
         self.calls.fetch_add(1, Relaxed);
-        self.cpu_ns.fetch_add(u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        self.cpu_ns.fetch_add(nanoseconds(cpu), Relaxed);
         self.bytes_in.fetch_add(bytes_in, Relaxed);
+    }
+
+    pub(crate) fn checking(&self, cpu: Duration) {
+        self.cpu_checking_ns.fetch_add(nanoseconds(cpu), Relaxed);
     }
 
     pub(crate) fn success(&self, bytes_out: u64, rows_out: u64) {
@@ -104,6 +111,7 @@ impl Meter {
             calls: self.calls.load(Relaxed),
             failures: self.failures.lock().map(|f| f.clone()).unwrap_or_default(),
             cpu: Duration::from_nanos(self.cpu_ns.load(Relaxed)),
+            cpu_checking: Duration::from_nanos(self.cpu_checking_ns.load(Relaxed)),
             peak_memory_bytes: self.peak_memory_bytes.load(Relaxed),
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
@@ -113,4 +121,8 @@ impl Meter {
             counters: self.counters.lock().map(|c| c.clone()).unwrap_or_default(),
         }
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

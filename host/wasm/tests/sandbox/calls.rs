@@ -1,6 +1,9 @@
 //! Calls that loop, recurse, eat, flood and panic.
 
+use std::time::Duration;
+
 use weir_pipeline::transform::Effort;
+use weir_wasm::{Limits, Setting, Signal};
 
 use crate::kit::{assert_fails, assert_works, call, call_with, limits, plugin, stage};
 
@@ -46,6 +49,34 @@ fn a_flood_of_log_lines_is_cut_and_counted() {
     call(&mut stage, &["bad"]).unwrap();
     assert_works(&mut stage);
     assert_eq!(plugin.usage().log_lines_dropped, 100_000 - 100);
+}
+
+#[test]
+fn a_line_of_log_that_is_too_long_to_cross_ends_the_call() {
+    assert_fails("log a lot at once", "output", "more than 4194304 bytes");
+}
+
+#[test]
+fn a_starved_thread_is_not_blamed() {
+    let plugin = plugin();
+    let work = |deadline| {
+        let misbehave = Setting { key: "misbehave".to_owned(), values: vec!["work".to_owned()] };
+        plugin.configure(Signal::Traces, vec![misbehave], Limits { deadline, ..limits() }).unwrap()
+    };
+    call(&mut work(Duration::from_secs(60)), &["x"]).unwrap();
+    // Each thread works alone for a quarter of its deadline, and for twice its deadline among so many.
+    let stage = work(plugin.usage().cpu * 4);
+    let threads = 8 * std::thread::available_parallelism().unwrap().get();
+    let start = std::sync::Barrier::new(threads);
+    std::thread::scope(|scope| {
+        for mut stage in std::iter::repeat_n(stage, threads) {
+            let start = &start;
+            scope.spawn(move || {
+                start.wait();
+                call(&mut stage, &["x"]).unwrap();
+            });
+        }
+    });
 }
 
 #[test]
@@ -104,7 +135,7 @@ fn clones_have_instances_of_their_own_and_one_usage() {
     let usage = plugin.usage();
     assert_eq!((usage.instances, usage.calls, usage.rows_out), (2, 3, 6));
     assert_eq!(usage.bytes_in, 3 + 2 * ("one".len() + "reject".len() + "fünf".len()) as u64);
-    assert!(usage.bytes_out > 0 && usage.cpu > std::time::Duration::ZERO && usage.peak_memory_bytes > 0);
+    assert!(usage.bytes_out > 0 && usage.cpu > Duration::ZERO && usage.peak_memory_bytes > 0);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Plugins that fail before their first call.
 
-use weir_wasm::PluginError;
+use weir_wasm::{Limits, PluginError, Signal};
 
-use crate::kit::{assert_works, plugin, stage, try_stage};
+use crate::kit::{assert_works, limits, plugin, stage, try_stage};
 
 fn configure(misbehave: &str) -> PluginError {
     let error = try_stage(&plugin(), &[("misbehave", misbehave)]).unwrap_err();
@@ -21,6 +21,14 @@ fn a_trap_in_configure_is_told_with_its_message() {
 fn an_endless_configure_ends_at_its_deadline() {
     let error = configure("configure: loop");
     assert!(matches!(&error, PluginError::Configure { failure, .. } if failure.kind() == "deadline"), "{error}");
+}
+
+#[test]
+fn a_plugin_that_cannot_start_within_its_memory_is_told_so() {
+    let limits = Limits { memory_bytes: 1000, ..limits() };
+    let error = plugin().configure(Signal::Logs, Vec::new(), limits).unwrap_err();
+    assert!(matches!(&error, PluginError::Configure { failure, .. } if failure.kind() == "memory"), "{error}");
+    assert!(error.to_string().contains("its limit is 1000 bytes"), "{error}");
 }
 
 #[test]

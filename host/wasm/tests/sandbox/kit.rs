@@ -34,9 +34,14 @@ pub(crate) fn guest() -> &'static [u8] {
 
 /// The linker that makes components, which rustup's toolchain carries.
 fn linker() -> PathBuf {
-    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().expect("rustc runs").stdout;
-    let sysroot = String::from_utf8(sysroot).expect("a path");
-    Path::new(sysroot.trim()).join("lib/rustlib/x86_64-unknown-linux-gnu/bin/wasm-component-ld")
+    let rustc = |arguments: &[&str]| {
+        let told = Command::new("rustc").args(arguments).output().expect("rustc runs").stdout;
+        String::from_utf8(told).expect("text")
+    };
+    let version = rustc(&["-vV"]);
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("a host");
+    let libraries = Path::new(rustc(&["--print", "sysroot"]).trim()).join("lib/rustlib");
+    libraries.join(host).join("bin/wasm-component-ld")
 }
 
 pub(crate) fn engine() -> &'static Engine {

@@ -24,6 +24,17 @@ fn a_lie_about_a_batch_is_refused_and_named() {
 }
 
 #[test]
+fn what_cannot_even_be_read_is_refused() {
+    assert_fails("reason is no text", "invalid", "utf-8");
+    assert_fails("buffer elsewhere", "invalid", "out of bounds of memory");
+}
+
+#[test]
+fn a_little_memory_given_many_times_is_as_much_output_as_it_becomes() {
+    assert_fails("one buffer a thousand times", "output", "more than 4194304 bytes");
+}
+
+#[test]
 fn a_lie_about_a_column_is_refused_and_named() {
     for (lie, says) in [
         ("column short", "column text: it has 1 values, not 2"),

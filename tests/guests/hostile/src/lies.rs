@@ -15,6 +15,22 @@ pub fn tell(misbehave: &str, output: &mut Output) {
             let huge = vec![7_u8; 8 << 20];
             output.tables[0].rows.buffers.extend((0..3).map(|_| huge.clone()));
         }
+        "reason is no text" => {
+            output.rejections = vec![rejection(0)];
+            // The contract's strings are UTF-8, and nobody but the host checks.
+            output.rejections[0].reason = unsafe { String::from_utf8_unchecked(vec![0xFF; 8]) };
+        }
+        "buffer elsewhere" => {
+            // Beyond the memory that the instance has.
+            let elsewhere = unsafe { Vec::from_raw_parts(0xF000_0000_usize as *mut u8, 1 << 20, 1 << 20) };
+            output.tables[0].rows.buffers[4] = elsewhere;
+        }
+        "one buffer a thousand times" => {
+            // Little memory here, a gigabyte there.
+            let once = vec![7_u8; 1 << 20].leak().as_mut_ptr();
+            let again = || unsafe { Vec::from_raw_parts(once, 1 << 20, 1 << 20) };
+            output.tables[0].rows.buffers = (0..1000).map(|_| again()).collect();
+        }
         _ => lie_in_table(misbehave, output),
     }
 }

@@ -20,6 +20,10 @@ pub fn commit(misbehave: &str, batch: &Batch) -> Result<(), String> {
                 eaten.push(black_box(vec![1_u8; 1 << 20]));
             }
         }
+        "work" => (0..30_000_000).for_each(|i| {
+            black_box(i);
+        }),
+        "log a lot at once" => log::write(log::Level::Debug, &"x".repeat(8 << 20)),
         "leak memory" => std::mem::forget(black_box(vec![1_u8; 8 << 20])),
         "panic" => panic!("told to by record {}", batch.messages[0].offset),
         "error" => return Err("this batch is not to its liking".repeat(1000)),
