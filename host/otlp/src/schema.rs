@@ -144,9 +144,9 @@ pub(crate) struct Field {
     pub(crate) kind: Kind,
     /// The tag: the bytes of its varint, lowest first.
     tag: u16,
-    /// The first sixteen bytes of `name":`, little-endian, and the mask that goes with them.
-    head: u128,
-    mask: u128,
+    /// `name":` in two words of sixteen bytes, little-endian, and the masks of those that count.
+    spelling: [u128; 2],
+    masks: [u128; 2],
 }
 
 impl Field {
@@ -157,8 +157,8 @@ impl Field {
             Kind::Scalar(scalar) => (Presence::Implicit, scalar.wire()),
             Kind::String | Kind::Id(_) | Kind::Bytes => (Presence::Implicit, Wire::Length),
         };
-        let (head, mask) = head(name);
-        Self { name, number, presence, kind, tag: tag(number, wire), head, mask }
+        let (spelling, masks) = spelling(name);
+        Self { name, number, presence, kind, tag: tag(number, wire), spelling, masks }
     }
 
     /// Makes it a list.
@@ -191,19 +191,16 @@ impl Field {
     /// closing quote and the colon; then how many bytes that is.
     #[inline]
     pub(crate) fn matches(&self, head: u128, rest: &[u8]) -> Option<usize> {
-        if (head ^ self.head) & self.mask != 0 {
+        if (head ^ self.spelling[0]) & self.masks[0] != 0 {
             return None;
         }
-        let name = self.name.as_bytes();
-        let end = name.len() + 2;
-        if end > 16 {
-            let spelled = rest.get(..end)?;
-            let tail = name.get(16..).unwrap_or_default();
-            if !spelled.ends_with(b"\":") || !spelled.get(16..).is_none_or(|bytes| bytes.starts_with(tail)) {
+        if self.masks[1] != 0 {
+            let tail = u128::from_le_bytes(*rest.get(16..)?.first_chunk()?);
+            if (tail ^ self.spelling[1]) & self.masks[1] != 0 {
                 return None;
             }
         }
-        Some(end)
+        Some(self.name.len() + 2)
     }
 
     /// How it may be laid out on the wire: once by itself, and for a list of numbers also packed.
@@ -223,11 +220,12 @@ const fn tag(number: u32, wire: Wire) -> u16 {
     if tag < 0x80 { tag as u16 } else { (tag & 0x7f | 0x80 | (tag >> 7) << 8) as u16 }
 }
 
-/// The first sixteen bytes of `name":` and their mask.
-const fn head(name: &str) -> (u128, u128) {
+/// The words of `name":` and their masks.
+const fn spelling(name: &str) -> ([u128; 2], [u128; 2]) {
     let bytes = name.as_bytes();
-    let (mut head, mut mask, mut at) = (0, 0, 0);
-    while at < 16 && at < bytes.len() + 2 {
+    assert!(bytes.len() + 2 <= 32);
+    let (mut spelling, mut masks, mut at) = ([0; 2], [0; 2], 0);
+    while at < bytes.len() + 2 {
         let byte = if at < bytes.len() {
             bytes[at]
         } else if at == bytes.len() {
@@ -235,11 +233,11 @@ const fn head(name: &str) -> (u128, u128) {
         } else {
             b':'
         };
-        head |= (byte as u128) << (8 * at);
-        mask |= 0xff << (8 * at);
+        spelling[at / 16] |= (byte as u128) << (8 * (at % 16));
+        masks[at / 16] |= 0xff << (8 * (at % 16));
         at += 1;
     }
-    (head, mask)
+    (spelling, masks)
 }
 
 impl Signal {

@@ -131,9 +131,10 @@ impl<'a> Conversion<'a> {
         let rest = self.input.get(self.at..).unwrap_or_default();
         if let Some(head) = rest.first_chunk::<16>() {
             let head = u128::from_le_bytes(*head);
-            let (before, after) = message.fields.split_at_checked(next).unwrap_or((message.fields, &[]));
-            let likely = after.iter().enumerate().map(|(at, field)| (at + next, field));
-            for (place, field) in likely.chain(before.iter().enumerate()) {
+            let count = message.fields.len();
+            for step in 0..count {
+                let place = if next + step < count { next + step } else { next + step - count };
+                let Some(field) = message.fields.get(place) else { break };
                 if let Some(length) = field.matches(head, rest) {
                     self.at += length;
                     return Ok(Some((place, field)));
@@ -265,6 +266,15 @@ impl<'a> Conversion<'a> {
     /// Skips white space and gives the byte after it, 0 at the document's end.
     #[inline]
     pub(super) fn peek(&mut self) -> u8 {
+        match self.input.get(self.at) {
+            // The Collector writes no white space.
+            Some(byte) if *byte > b' ' => *byte,
+            _ => self.skip_space(),
+        }
+    }
+
+    #[inline(never)]
+    fn skip_space(&mut self) -> u8 {
         loop {
             match self.input.get(self.at) {
                 Some(b' ' | b'\t' | b'\r' | b'\n') => self.at += 1,

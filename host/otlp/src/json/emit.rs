@@ -12,6 +12,18 @@ pub(super) fn tag(out: &mut Vec<u8>, field: &Field) {
     }
 }
 
+/// Appends a field's tag and a length.
+#[inline]
+pub(super) fn prefix(out: &mut Vec<u8>, field: &Field, length: usize) {
+    match (field.tag(), u8::try_from(length)) {
+        ((only, None), Ok(length @ 0..0x80)) => out.extend_from_slice(&[only, length]),
+        _ => {
+            tag(out, field);
+            varint(out, length as u64);
+        }
+    }
+}
+
 /// Appends a number, laid out as its type wants it.
 #[inline]
 pub(super) fn number(out: &mut Vec<u8>, wire: Wire, value: u64) {
@@ -34,14 +46,17 @@ pub(super) struct Open {
 /// Appends a field's tag and leaves room for a length of `width` bytes, 1 to 3.
 #[inline]
 pub(super) fn open(out: &mut Vec<u8>, field: &Field, width: u8) -> Open {
-    tag(out, field);
-    let at = out.len();
-    match width {
-        1 => out.push(0),
-        2 => out.extend_from_slice(&[0; 2]),
-        _ => out.extend_from_slice(&[0; 3]),
+    let (width, (first, second)) = (width.clamp(1, 3), field.tag());
+    match (second, width) {
+        (None, 1) => out.extend_from_slice(&[first, 0]),
+        (None, 2) => out.extend_from_slice(&[first, 0, 0]),
+        (None, _) => out.extend_from_slice(&[first, 0, 0, 0]),
+        (Some(_), _) => {
+            tag(out, field);
+            out.resize(out.len() + usize::from(width), 0);
+        }
     }
-    Open { at, width: width.clamp(1, 3) }
+    Open { at: out.len() - usize::from(width), width }
 }
 
 /// Writes the length of what was appended since.

@@ -34,8 +34,7 @@ impl Conversion<'_> {
         };
         self.at = end + 1;
         if !text.is_empty() || keeps_default {
-            emit::tag(self.out, field);
-            emit::varint(self.out, text.len() as u64);
+            emit::prefix(self.out, field, text.len());
             self.out.extend_from_slice(text);
         }
         Ok(())
@@ -46,8 +45,7 @@ impl Conversion<'_> {
     fn rough_string(&mut self, field: &Field, keeps_default: bool) -> Outcome {
         self.unescape_to_scratch()?;
         if !self.scratch.is_empty() || keeps_default {
-            emit::tag(self.out, field);
-            emit::varint(self.out, self.scratch.len() as u64);
+            emit::prefix(self.out, field, self.scratch.len());
             self.out.extend_from_slice(self.scratch);
         }
         Ok(())
@@ -66,8 +64,7 @@ impl Conversion<'_> {
             _ => return self.rough_id(field, keeps_default),
         };
         let before = self.out.len();
-        emit::tag(self.out, field);
-        emit::varint(self.out, length as u64);
+        emit::prefix(self.out, field, length);
         if scan::hex(digits, self.out).is_none() {
             self.out.truncate(before);
             return self.rough_id(field, keeps_default);
@@ -85,14 +82,12 @@ impl Conversion<'_> {
             return Ok(());
         }
         let before = self.out.len();
-        emit::tag(self.out, field);
-        emit::varint(self.out, (digits.len() / 2) as u64);
+        emit::prefix(self.out, field, digits.len() / 2);
         if scan::hex(digits, self.out).is_none() {
             self.out.truncate(before);
             self.found.invalid_ids += 1;
             if keeps_default {
-                emit::tag(self.out, field);
-                self.out.push(0);
+                emit::prefix(self.out, field, 0);
             }
         }
         Ok(())
