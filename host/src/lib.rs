@@ -1,3 +1,12 @@
 //! Weir's parts that the binary puts together. `main.rs` is the command line.
 
+pub mod admin;
+pub mod assemble;
+pub mod cli;
+pub mod codec;
 pub mod config;
+pub mod lake;
+pub mod plugins;
+pub mod progress;
+pub mod supervisor;
+pub mod workers;

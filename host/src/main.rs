@@ -1,2 +1,8 @@
-//! Under construction.
-fn main() {}
+//! The `weir` binary.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    weir::cli::main()
+}

@@ -1,3 +1,11 @@
 //! Weir's promises, each proved against real components: one file for each.
 
+mod bad_input;
+mod catalogs;
+mod command_line;
 mod components;
+mod dead_letters;
+mod engines;
+mod exactly_once;
+mod fail_closed;
+mod pipeline;

@@ -1,0 +1,360 @@
+//! From a pipeline's checked values to the parts that run: the only place that names two adapters together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use weir_iceberg::TableIdent;
+use weir_iceberg::catalog::{Catalog, CatalogConfig, RestOptions};
+use weir_iceberg::store::{S3Options, Store};
+use weir_iceberg::table::{IcebergTable, TableOptions};
+use weir_iceberg::writer::BufferLimits;
+use weir_kafka::{KafkaConfig, KafkaSource};
+use weir_pipeline::clock::{Clock, SystemClock};
+use weir_pipeline::commit::Committer;
+use weir_pipeline::dead_letter;
+use weir_pipeline::event::{Budget, SourceEvent};
+use weir_pipeline::holdings::{Accept, Holdings};
+use weir_pipeline::run::{Options, Ports};
+use weir_pipeline::source::{Source, Start};
+use weir_pipeline::stats::Stats;
+use weir_pipeline::transform::{Stage, TableSchema};
+use weir_wasm::{Engine, Limits, Plugin, Setting, Signal, WasmStage};
+
+use crate::codec::OtlpCodec;
+use crate::config::{self, Pipeline, RestAuth};
+use crate::plugins;
+use crate::workers::Workers;
+
+/// Bytes of batches between the source and the tables: enough for a few batches a worker, and one large record.
+const IN_FLIGHT_BYTES_MAX: usize = 48 << 20;
+/// Source events that may wait for the loop.
+const EVENTS_MAX: usize = 64;
+/// How long a polite revocation may wait for its commit: below Kafka's session and rebalance time-outs.
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The dead letters' part of the buffer.
+const LETTERS_SHARE: u64 = 8;
+
+/// What a run is told besides the files.
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    /// End when what the topics hold now is committed.
+    pub until_end: bool,
+    /// What the operator allows.
+    pub accept: Accept,
+    /// Folders that plugins are looked for in.
+    pub plugin_path: Vec<PathBuf>,
+    /// The consumer's `group.instance.id`.
+    pub instance_id: Option<String>,
+    /// How many workers; the machine's cores where absent.
+    pub workers: Option<usize>,
+}
+
+/// Why a pipeline does not start.
+#[derive(Debug)]
+pub enum Refusal {
+    /// What the file asks for cannot be: exit code 2.
+    Wrong(String),
+    /// The world does not play along: exit code 1.
+    Failed(String),
+}
+
+impl Refusal {
+    /// The message.
+    pub fn message(&self) -> &str {
+        let (Self::Wrong(m) | Self::Failed(m)) = self;
+        m
+    }
+
+    fn wrong(why: impl std::fmt::Display) -> Self {
+        Self::Wrong(why.to_string())
+    }
+
+    fn failed(why: impl std::fmt::Display) -> Self {
+        Self::Failed(why.to_string())
+    }
+}
+
+/// The stages of a chain, one for each worker, and what they fill.
+#[derive(Debug)]
+pub struct Chain<S> {
+    /// One for each worker.
+    pub stages: Vec<S>,
+    /// The tables, the primary one first.
+    pub tables: Vec<TableSchema>,
+    /// Digests of the plugins, comma-separated.
+    pub digests: String,
+    /// The plugins, for their figures.
+    pub plugins: Vec<Plugin>,
+}
+
+/// The loop's world as the binary puts it together.
+pub type World = Ports<KafkaSource, Workers, IcebergTable, SystemClock>;
+
+/// A pipeline that can run.
+pub struct Assembled {
+    /// Its name.
+    pub name: String,
+    /// What the loop reaches the world through.
+    pub ports: World,
+    /// How it runs.
+    pub options: Options,
+    /// What the source says.
+    pub events: mpsc::Receiver<SourceEvent>,
+    /// The plugins.
+    pub plugins: Vec<Plugin>,
+    /// Bytes between source and tables.
+    pub budget: Budget,
+}
+
+impl std::fmt::Debug for Assembled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Assembled").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Puts a pipeline together with its plugins in the sandbox.
+///
+/// # Errors
+/// What is wrong with the file, or with the world.
+pub async fn assemble(engine: &Engine, pipeline: &Pipeline, wishes: &Wishes) -> Result<Assembled, Refusal> {
+    let chain = load_chain(engine, pipeline, wishes)?;
+    assemble_with(chain, pipeline, wishes).await
+}
+
+/// Loads and configures a pipeline's plugins.
+///
+/// # Errors
+/// A plugin that is not there, is none, does not fit, or refuses its settings.
+pub fn load_chain(engine: &Engine, pipeline: &Pipeline, wishes: &Wishes) -> Result<Chain<WasmStage>, Refusal> {
+    let [transform] = pipeline.transforms.as_slice() else {
+        return Err(Refusal::wrong(format!(
+            "{}: the pipeline has {} transforms; this version of Weir runs one, of the kind otlp-to-arrow",
+            pipeline.origin.file().display(),
+            pipeline.transforms.len()
+        )));
+    };
+    let plugin = plugins::load(engine, &transform.plugin, &wishes.plugin_path).map_err(Refusal::wrong)?;
+    let settings =
+        transform.settings.iter().map(|s| Setting { key: s.key.clone(), values: s.values.clone() }).collect();
+    let limits = Limits {
+        memory_bytes: usize::try_from(transform.limits.memory_bytes).unwrap_or(usize::MAX),
+        deadline: transform.limits.deadline,
+        output_bytes: usize::try_from(transform.limits.output_bytes).unwrap_or(usize::MAX),
+    };
+    let signal = match pipeline.source.signal {
+        config::Signal::Traces => Signal::Traces,
+        config::Signal::Metrics => Signal::Metrics,
+        config::Signal::Logs => Signal::Logs,
+    };
+    let stage = plugin.configure(signal, settings, limits).map_err(Refusal::wrong)?;
+    let tables = stage.tables().to_vec();
+    let stages = (0..worker_count(wishes)).map(|_| stage.clone()).collect();
+    Ok(Chain { stages, tables, digests: plugin.digest().to_string(), plugins: vec![plugin] })
+}
+
+/// How many workers a run has.
+pub fn worker_count(wishes: &Wishes) -> usize {
+    wishes.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1)
+}
+
+/// Puts a pipeline together around any stages: benches run plugins that are compiled in.
+///
+/// # Errors
+/// What is wrong with the file, or with the world.
+pub async fn assemble_with<S: Stage + 'static>(
+    chain: Chain<S>,
+    pipeline: &Pipeline,
+    wishes: &Wishes,
+) -> Result<Assembled, Refusal> {
+    let stats = Arc::new(Stats::default());
+    let catalog = open_catalog(pipeline).await?;
+    let tables = open_tables(&catalog, pipeline, &chain.tables).await?;
+    let codec_stats = Arc::clone(&stats);
+    let (signal, encoding) = (otlp_signal(pipeline.source.signal), pipeline.source.encoding);
+    let workers = Workers::start(chain.stages, || OtlpCodec::new(signal, encoding, Arc::clone(&codec_stats)))
+        .map_err(Refusal::failed)?;
+    let (events_to, events) = mpsc::channel(EVENTS_MAX);
+    let budget = Budget::new(IN_FLIGHT_BYTES_MAX);
+    let source = connect(pipeline, wishes, events_to, &budget).await?;
+    let clock = Arc::new(SystemClock::default());
+    let process = format!("{:032x}", clock.random());
+    let committer = Committer {
+        pipeline: pipeline.name.clone(),
+        plugins: chain.digests,
+        clock,
+        stats,
+        accept_rollback: wishes.accept.rollback,
+    };
+    let start = match pipeline.source.start {
+        config::Start::Earliest => Start::Earliest,
+        config::Start::Latest => Start::Latest,
+        config::Start::Time(ms) => Start::Time(ms),
+    };
+    let has_letters = pipeline.dead_letter.is_some();
+    let holdings = Holdings::new(tables, has_letters, committer, start, wishes.accept, process);
+    let options = Options {
+        topics: pipeline.source.topics.clone(),
+        commit_interval: pipeline.sink.commit_interval,
+        revoke_timeout: REVOKE_TIMEOUT,
+        until_end: wishes.until_end,
+        refused_max: pipeline.dead_letter.as_ref().map_or(1.0, |d| f64::from(d.max_rejected.get()) / 100.0),
+    };
+    let ports = Ports { source: Arc::new(source), transformer: Arc::new(workers), holdings: Arc::new(holdings) };
+    Ok(Assembled { name: pipeline.name.clone(), ports, options, events, plugins: chain.plugins, budget })
+}
+
+fn otlp_signal(signal: config::Signal) -> weir_otlp::Signal {
+    match signal {
+        config::Signal::Traces => weir_otlp::Signal::Traces,
+        config::Signal::Metrics => weir_otlp::Signal::Metrics,
+        config::Signal::Logs => weir_otlp::Signal::Logs,
+    }
+}
+
+/// Joins the group, once the brokers have answered for every topic.
+async fn connect(
+    pipeline: &Pipeline,
+    wishes: &Wishes,
+    events: mpsc::Sender<SourceEvent>,
+    budget: &Budget,
+) -> Result<KafkaSource, Refusal> {
+    let from = &pipeline.source;
+    let mut config = KafkaConfig::new(from.brokers.clone(), from.topics.clone(), from.group.clone());
+    config.group_instance_id = wishes.instance_id.clone();
+    config.properties = from.properties.iter().map(|(k, v)| (k.clone(), v.expose().to_string())).collect();
+    config.revoke_timeout = REVOKE_TIMEOUT + Duration::from_secs(5);
+    let source = KafkaSource::connect(config, events, budget.clone()).map_err(Refusal::wrong)?;
+    for topic in &from.topics {
+        let info = source.describe(topic).await.map_err(Refusal::failed)?;
+        if info.topic_id.is_none() {
+            tracing::warn!(
+                topic,
+                "the broker has no topic ids: a topic that is made again cannot be told from the old one"
+            );
+        }
+    }
+    Ok(source)
+}
+
+/// Opens a pipeline's catalog and proves that it refuses what it must.
+///
+/// # Errors
+/// A catalog or store that cannot be reached, refuses the credentials, or lets pass what it must refuse.
+pub async fn open_catalog(pipeline: &Pipeline) -> Result<Catalog, Refusal> {
+    let s3 = pipeline.sink.s3.as_ref().map_or_else(S3Options::default, |s3| S3Options {
+        endpoint: s3.endpoint.clone(),
+        region: s3.region.clone(),
+        path_style: Some(s3.path_style),
+        access_key: s3.keys.as_ref().map(|(key, _)| key.expose().to_string()),
+        secret_key: s3.keys.as_ref().map(|(_, secret)| secret.expose().to_string()),
+        session_token: None,
+        allow_http: s3.endpoint.as_ref().map(|e| e.starts_with("http://")),
+    });
+    let (config, warehouse) = match &pipeline.sink.catalog {
+        config::Catalog::Hadoop { warehouse } => (CatalogConfig::Hadoop, warehouse.as_str().to_string()),
+        config::Catalog::Sqlite { file, name, warehouse } => {
+            let uri = format!("sqlite://{}", file.display());
+            (CatalogConfig::Sql { uri, name: name.clone() }, warehouse.as_str().to_string())
+        }
+        config::Catalog::Postgres { uri, name, warehouse } => {
+            let config = CatalogConfig::Sql { uri: uri.expose().to_string(), name: name.clone() };
+            (config, warehouse.as_str().to_string())
+        }
+        config::Catalog::Rest(rest) => (CatalogConfig::Rest(rest_options(rest)), String::new()),
+    };
+    let store = Store::open(&warehouse, s3).map_err(Refusal::wrong)?;
+    Catalog::open(config, store).await.map_err(Refusal::failed)
+}
+
+/// Opens a folder as a hadoop catalog's warehouse.
+///
+/// # Errors
+/// Where there is no such folder.
+pub async fn open_folder(folder: &Path) -> Result<Catalog, Refusal> {
+    let folder = folder.canonicalize().map_err(|e| Refusal::wrong(format!("{}: {e}", folder.display())))?;
+    let warehouse = format!("file://{}", folder.display());
+    let store = Store::open(&warehouse, S3Options::default()).map_err(Refusal::wrong)?;
+    Catalog::open(CatalogConfig::Hadoop, store).await.map_err(Refusal::failed)
+}
+
+fn rest_options(rest: &config::RestCatalog) -> RestOptions {
+    let (mut token, mut credential, mut scope, mut oauth2_uri) = (None, None, None, None);
+    match &rest.auth {
+        None => {}
+        Some(RestAuth::Token(given)) => token = Some(given.expose().to_string()),
+        Some(RestAuth::Credential { credential: given, scope: wanted, oauth2_server_uri }) => {
+            credential = Some(given.expose().to_string());
+            scope = wanted.clone();
+            oauth2_uri = oauth2_server_uri.clone();
+        }
+    }
+    let headers = rest.headers.iter().map(|(k, v)| (k.clone(), v.expose().to_string())).collect();
+    let (uri, warehouse) = (rest.uri.clone(), rest.warehouse.clone());
+    RestOptions { uri, warehouse, token, credential, oauth2_uri, scope, headers, prefix: None, timeout: None }
+}
+
+/// Opens the plugin's tables, then the dead letters.
+async fn open_tables(
+    catalog: &Catalog,
+    pipeline: &Pipeline,
+    schemas: &[TableSchema],
+) -> Result<Vec<IcebergTable>, Refusal> {
+    let file = pipeline.origin.file().display();
+    let named = &pipeline.sink.tables;
+    if let [_, second, ..] = schemas {
+        return Err(Refusal::wrong(format!(
+            "{file}: the plugin fills {} tables, {} among them; this version of Weir fills one from each pipeline",
+            schemas.len(),
+            second.name
+        )));
+    }
+    if let Some(stray) = named.keys().find(|name| schemas.iter().all(|s| s.name != **name)) {
+        let fills: Vec<_> = schemas.iter().map(|s| s.name.as_str()).collect();
+        return Err(Refusal::wrong(format!(
+            "{file}: [sink.iceberg.tables.{stray}] names a table that the plugin does not fill; it fills {}",
+            fills.join(", ")
+        )));
+    }
+    let mut tables = Vec::new();
+    for schema in schemas {
+        let Some(table) = named.get(&schema.name) else {
+            return Err(Refusal::wrong(format!(
+                "{file}: the plugin fills the table {0}, which has no section [sink.iceberg.tables.{0}]",
+                schema.name
+            )));
+        };
+        let mut options = table_options(pipeline, &table.name, pipeline.buffer.max_bytes)?;
+        options.partition_by = table.partition_by.iter().map(ToString::to_string).collect();
+        options.sort_by = table.sort_by.iter().map(ToString::to_string).collect();
+        options.properties = table.properties.clone();
+        tables.push(open_table(catalog, options, schema).await?);
+    }
+    if let Some(letters) = &pipeline.dead_letter {
+        let options = table_options(pipeline, &letters.table, pipeline.buffer.max_bytes / LETTERS_SHARE)?;
+        tables.push(open_table(catalog, options, &dead_letter::schema()).await?);
+    }
+    Ok(tables)
+}
+
+fn table_options(pipeline: &Pipeline, name: &config::TableName, buffer: u64) -> Result<TableOptions, Refusal> {
+    let parts = name.namespace().iter().map(String::as_str).chain([name.table()]);
+    Ok(TableOptions {
+        ident: TableIdent::from_strs(parts).map_err(Refusal::wrong)?,
+        pipeline: pipeline.name.clone(),
+        partition_by: Vec::new(),
+        sort_by: Vec::new(),
+        properties: BTreeMap::new(),
+        location: None,
+        limits: BufferLimits {
+            bytes_max: usize::try_from(buffer).unwrap_or(usize::MAX),
+            spill_dir: pipeline.buffer.path.clone().unwrap_or_else(std::env::temp_dir),
+        },
+    })
+}
+
+async fn open_table(catalog: &Catalog, options: TableOptions, schema: &TableSchema) -> Result<IcebergTable, Refusal> {
+    IcebergTable::open(catalog.clone(), options, schema).await.map_err(Refusal::failed)
+}

@@ -1,0 +1,165 @@
+//! `weir invoke`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use serde_json::{Value, json};
+use weir_otlp::{Converter, Signal as Otlp};
+use weir_pipeline::transform::{Effort, Message, Output, Stage};
+use weir_query::Answer;
+use weir_wasm::{Limits, Plugin, Setting, Signal, WasmStage};
+
+use super::query::screen_width;
+use super::{Failure, engine, plugin_path, say};
+use crate::config::PluginRef;
+use crate::plugins;
+use crate::progress::{Format, line_out};
+
+/// Runs a plugin on a captured file and prints the rows, the time and the memory.
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    /// A plugin's name, or a .wasm file.
+    plugin: String,
+    /// Files that each hold the value of one Kafka record: OTLP as JSON or protobuf.
+    #[arg(required = true, value_name = "SAMPLE")]
+    samples: Vec<PathBuf>,
+    /// What the samples hold.
+    #[arg(long, value_enum, default_value = "traces")]
+    signal: SignalArgument,
+    /// A setting, as KEY=VALUE; given again, the key has several values.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Calls that are timed.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    calls: u32,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum SignalArgument {
+    Traces,
+    Metrics,
+    Logs,
+}
+
+impl SignalArgument {
+    fn both(self) -> (Signal, Otlp) {
+        match self {
+            Self::Traces => (Signal::Traces, Otlp::Traces),
+            Self::Metrics => (Signal::Metrics, Otlp::Metrics),
+            Self::Logs => (Signal::Logs, Otlp::Logs),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, output: Format) -> Result<(), Failure> {
+    let (signal, otlp) = arguments.signal.both();
+    let plugin = plugins::load(&engine()?, &reference(&arguments.plugin), &plugin_path()).map_err(Failure::wrong)?;
+    let limits = Limits::default();
+    let mut stage = plugin.configure(signal, settings(&arguments.settings)?, limits).map_err(Failure::wrong)?;
+    let values: Vec<Vec<u8>> =
+        arguments.samples.iter().map(|file| value(file, otlp)).collect::<Result<_, Failure>>()?;
+    let messages: Vec<Message<'_>> = (0..)
+        .zip(&values)
+        .map(|(offset, value)| Message { offset, timestamp_ms: None, key: None, headers: &[], value })
+        .collect();
+    let (given, first) = call(&mut stage, &messages)?;
+    let mut fastest = first;
+    for _ in 1..arguments.calls {
+        fastest = fastest.min(call(&mut stage, &messages)?.1);
+    }
+    show(&stage, &plugin, &given, (first, fastest), arguments, output)
+}
+
+fn reference(plugin: &str) -> PluginRef {
+    if plugin.contains('/') || Path::new(plugin).extension().is_some_and(|e| e == "wasm") {
+        PluginRef::File(PathBuf::from(plugin))
+    } else {
+        PluginRef::Named(plugin.to_string())
+    }
+}
+
+fn settings(given: &[String]) -> Result<Vec<Setting>, Failure> {
+    let mut settings: Vec<Setting> = Vec::new();
+    for text in given {
+        let (key, value) =
+            text.split_once('=').ok_or_else(|| Failure::wrong(format!("--set {text}: write it as KEY=VALUE")))?;
+        match settings.iter_mut().find(|s| s.key == key) {
+            Some(setting) => setting.values.push(value.to_string()),
+            None => settings.push(Setting { key: key.to_string(), values: vec![value.to_string()] }),
+        }
+    }
+    Ok(settings)
+}
+
+/// A sample as OTLP protobuf: JSON begins with a brace, which no OTLP protobuf does.
+fn value(file: &Path, signal: Otlp) -> Result<Vec<u8>, Failure> {
+    let bytes = std::fs::read(file).map_err(|e| Failure::wrong(format!("{}: {e}", file.display())))?;
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Ok(bytes);
+    }
+    let mut protobuf = Vec::new();
+    Converter::new()
+        .convert(signal, &bytes, &mut protobuf)
+        .map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
+    Ok(protobuf)
+}
+
+fn call(stage: &mut WasmStage, messages: &[Message<'_>]) -> Result<(Output, Duration), Failure> {
+    let began = Instant::now();
+    let output = stage.call("sample", 0, messages, Effort::Normal).map_err(Failure::failed)?;
+    Ok((output, began.elapsed()))
+}
+
+fn show(
+    stage: &WasmStage,
+    plugin: &Plugin,
+    given: &Output,
+    (first, fastest): (Duration, Duration),
+    arguments: &Arguments,
+    output: Format,
+) -> Result<(), Failure> {
+    let usage = plugin.usage();
+    for (schema, table) in stage.tables().iter().zip(&given.tables) {
+        match output {
+            Format::Human => {
+                say(format_args!("{}: {} rows", schema.name, table.rows.num_rows()));
+                let answer = Answer { schema: table.rows.schema(), batches: vec![table.rows.clone()] };
+                say(weir_query::table(&answer, screen_width()).map_err(Failure::failed)?);
+            }
+            Format::Json => json_rows(&schema.name, &table.rows)?,
+        }
+    }
+    for rejection in &given.rejections {
+        let sample = arguments.samples[rejection.index as usize].display();
+        match output {
+            Format::Human => say(format_args!("rejected: {sample}: {}", rejection.reason)),
+            Format::Json => line_out(&json!({ "rejected": sample.to_string(), "reason": rejection.reason })),
+        }
+    }
+    match output {
+        Format::Human => say(format_args!(
+            "{} ({}): first call {first:.1?}, fastest of {} {fastest:.1?}, peak memory {:.1} MB",
+            plugin.name(),
+            &plugin.digest()[..12],
+            arguments.calls,
+            usage.peak_memory_bytes as f64 / 1e6
+        )),
+        Format::Json => line_out(&json!({
+            "plugin": plugin.name(), "digest": plugin.digest(), "first_call_us": first.as_micros() as u64,
+            "fastest_call_us": fastest.as_micros() as u64, "peak_memory_bytes": usage.peak_memory_bytes,
+        })),
+    }
+    Ok(())
+}
+
+fn json_rows(table: &str, rows: &RecordBatch) -> Result<(), Failure> {
+    let lines = weir_query::json_lines(rows).map_err(Failure::failed)?;
+    for line in lines.lines() {
+        let mut row: Value = serde_json::from_str(line).map_err(Failure::failed)?;
+        row["_table"] = json!(table);
+        writeln!(std::io::stdout(), "{row}").map_err(Failure::failed)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Where plugins are found: a file, a folder of the plugin path, or inside the binary.
+
+use std::path::{Path, PathBuf};
+
+use weir_wasm::{Engine, Plugin, PluginError};
+
+use crate::config::PluginRef;
+
+/// The plugins that are part of the binary.
+const SHIPPED: [(&str, &[u8]); 2] = [
+    ("flatten-spans", include_bytes!(concat!(env!("OUT_DIR"), "/flatten_spans.wasm"))),
+    ("drop-health-checks", include_bytes!(concat!(env!("OUT_DIR"), "/drop_health_checks.wasm"))),
+];
+
+/// Why there is no plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// No file and no shipped plugin has the name.
+    #[error(
+        "there is no plugin {name}: looked for {name}.wasm in {searched}, and among the shipped ones ({shipped})",
+        shipped = shipped_names()
+    )]
+    Missing {
+        /// What was asked for.
+        name: String,
+        /// The folders of the plugin path.
+        searched: String,
+    },
+    /// It is there and cannot be used.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+}
+
+fn shipped_names() -> String {
+    SHIPPED.map(|(name, _)| name).join(", ")
+}
+
+/// Loads a plugin. Folders of `path` come before what is shipped, so that a plugin can be replaced by its name.
+///
+/// # Errors
+/// Where there is none, or it is no plugin of this contract.
+pub fn load(engine: &Engine, plugin: &PluginRef, path: &[PathBuf]) -> Result<Plugin, FindError> {
+    let name = match plugin {
+        PluginRef::File(file) => {
+            let name = file.file_stem().map_or_else(|| "plugin".into(), |s| s.to_string_lossy().into_owned());
+            return Ok(Plugin::from_file(engine, &name, file)?);
+        }
+        PluginRef::Named(name) => name,
+    };
+    let file = path.iter().map(|folder| folder.join(format!("{name}.wasm"))).find(|file| file.is_file());
+    if let Some(file) = file {
+        return Ok(Plugin::from_file(engine, name, &file)?);
+    }
+    if let Some((_, bytes)) = SHIPPED.iter().find(|(shipped, _)| shipped == name) {
+        return Ok(Plugin::from_bytes(engine, name, bytes)?);
+    }
+    let searched: Vec<_> = path.iter().map(|p| p.display().to_string()).collect();
+    let searched =
+        if searched.is_empty() { "no folder (WEIR_PLUGIN_PATH is not set)".into() } else { searched.join(", ") };
+    Err(FindError::Missing { name: name.clone(), searched })
+}
+
+/// The folders of a plugin path, as `WEIR_PLUGIN_PATH` holds them.
+pub fn search_path(variable: Option<&std::ffi::OsStr>) -> Vec<PathBuf> {
+    variable.map(|v| std::env::split_paths(v).filter(|p| *p != Path::new("")).collect()).unwrap_or_default()
+}

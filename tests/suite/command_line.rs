@@ -1,0 +1,79 @@
+//! The commands that stand on their own.
+
+use serde_json::Value;
+use weir_tests::{Kafka, Oracle, Scratch, Table, Weir, http};
+
+use crate::pipeline::{LIMIT, Pipeline, said};
+
+#[test]
+fn the_demo_goes_the_whole_way_and_others_read_its_table() {
+    let scratch = Scratch::new("demo");
+    let folder = scratch.join("shown");
+    let output = Weir::output(&["demo", "--spans", "20000", "--folder", folder.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("20000 rows") && said(&output).contains("p99_ms"), "{}", said(&output));
+    let table = Table::hadoop(folder.join("lake"), "telemetry.traces");
+    let spans = Oracle::shared().span_ids(&table);
+    assert_eq!((spans.count, spans.distinct), (20_000, 20_000));
+}
+
+#[test]
+fn generated_spans_are_countable_in_both_encodings() {
+    let mut counted = Vec::new();
+    for encoding in ["otlp_proto", "otlp_json"] {
+        let mut pipeline = Pipeline::new(&format!("generated-{}", encoding.replace('_', "-")), 2);
+        pipeline.encoding = encoding;
+        let brokers = Kafka::shared().bootstrap();
+        let output = Weir::output(&[
+            "generate",
+            "--brokers",
+            &brokers,
+            "--topic",
+            &pipeline.name,
+            "--encoding",
+            encoding,
+            "--count",
+            "4321",
+            "--seed",
+            "5",
+            "--start-time",
+            "1769731200000",
+        ]);
+        assert!(output.status.success(), "{}", said(&output));
+        pipeline.run_well();
+        counted.push(Oracle::shared().span_ids(&pipeline.traces()));
+    }
+    assert_eq!((counted[0].count, counted[0].distinct), (4321, 4321));
+    assert_eq!(counted[0], counted[1]);
+}
+
+#[test]
+fn invoke_shows_what_a_plugin_makes_of_a_captured_message() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/collector/traces.json");
+    let output = Weir::output(&["invoke", "--output", "json", "flatten-spans", sample]);
+    assert!(output.status.success(), "{}", said(&output));
+    let lines: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let rows: Vec<&Value> = lines.iter().filter(|l| l["_table"] == "spans").collect();
+    assert!(rows.len() >= 10 && rows.iter().all(|r| r["service_name"] == "telemetrygen"), "{lines:?}");
+    assert!(lines.last().unwrap()["peak_memory_bytes"].as_u64() > Some(0));
+}
+
+#[test]
+fn metrics_and_health_are_served_while_it_runs() {
+    let mut pipeline = Pipeline::new("admin", 1);
+    let port = weir_tests::process::free_port();
+    pipeline.sections = format!("[admin]\nlisten = \"127.0.0.1:{port}\"\n");
+    pipeline.produce(1, 10, 10);
+    let mut weir = pipeline.start();
+    let metrics = || http::get(port, "/metrics").map(|a| a.body).unwrap_or_default();
+    weir.wait(LIMIT, || metrics().contains("weir_rows_committed_total{pipeline=\"admin\"} 100"));
+    for name in
+        ["weir_lag_records", "weir_last_commit_age_seconds", "weir_plugin_cpu_seconds_total", "weir_buffered_bytes"]
+    {
+        assert!(metrics().contains(name), "no {name} in {}", metrics());
+    }
+    assert_eq!(http::get(port, "/healthz").unwrap().status, 200);
+    assert_eq!(http::get(port, "/readyz").unwrap().status, 200);
+    assert_eq!(weir.stop().code(), Some(0), "{}", weir.log());
+}

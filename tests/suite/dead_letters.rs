@@ -1,0 +1,88 @@
+//! What cannot be read becomes one dead letter, and its neighbours are committed.
+
+use serde_json::Value;
+use weir_tests::{Kafka, Oracle, Spans};
+
+use crate::pipeline::{Pipeline, START_NANOS, refused};
+
+fn offsets(rows: &[Value]) -> Vec<i64> {
+    let mut offsets: Vec<i64> = rows.iter().map(|r| r["offset"].as_i64().unwrap()).collect();
+    offsets.sort_unstable();
+    offsets
+}
+
+#[test]
+fn what_cannot_be_read_becomes_one_dead_letter_each_and_its_neighbours_are_committed() {
+    let pipeline = Pipeline::new("letters-json", 1);
+    let mut made = Spans::new(1, START_NANOS, 1);
+    let deep = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{{"key":"k","value":{}{}}}]}}]}}]}}]}}"#,
+        r#"{"arrayValue":{"values":["#.repeat(500),
+        "]}}".repeat(500)
+    );
+    let values = [
+        made.request(10),
+        "{\"resourceSpans\": [".to_string(),
+        made.request(10),
+        "not json".to_string(),
+        String::new(),
+        deep,
+        made.request(10),
+        "{}".to_string(),
+        r#"{"unknown": {"a": [1, 2, {}]}}"#.to_string(),
+    ];
+    Kafka::shared().produce("letters-json", 0, &values);
+    pipeline.run_well();
+    assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), made.made());
+    let letters = Oracle::shared().rows(&pipeline.dead_letters(), &[]);
+    assert_eq!(offsets(&letters), [1, 3, 4, 5]);
+    for letter in &letters {
+        assert_eq!(letter["topic"], "letters-json");
+        assert_eq!(letter["pipeline"], "letters-json");
+        assert!(!letter["error"].as_str().unwrap().is_empty(), "{letter}");
+        assert_eq!(letter["plugin_digest"].as_str().unwrap().len(), 64, "{letter}");
+    }
+    let third = letters.iter().find(|l| l["offset"] == 3).unwrap();
+    assert_eq!(third["value"], "6e6f74206a736f6e");
+}
+
+#[test]
+fn protobuf_that_cannot_be_read_becomes_a_dead_letter_too() {
+    let mut pipeline = Pipeline::new("letters-proto", 1);
+    pipeline.encoding = "otlp_proto";
+    let good = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/golden/collector/traces.proto")).unwrap();
+    let cut = good[..good.len() - 7].to_vec();
+    let zeros = vec![0u8; 1_000_000];
+    Kafka::shared().produce("letters-proto", 0, &[good.clone(), cut, zeros, Vec::new(), good]);
+    pipeline.run_well();
+    assert_eq!(offsets(&Oracle::shared().rows(&pipeline.dead_letters(), &["offset"])), [1, 2]);
+    let spans = Oracle::shared().span_ids(&pipeline.traces());
+    assert_eq!(spans.count, 2 * spans.distinct);
+}
+
+#[test]
+fn a_topic_that_holds_something_else_stops_the_pipeline_before_its_commit() {
+    let pipeline = Pipeline::new("brake", 1);
+    Kafka::shared().produce("brake", 0, &vec!["<xml/>"; 200]);
+    refused(&pipeline.run(&[]), 1, &["200 of 200 records of this epoch were refused", "max_rejected"]);
+    assert_eq!(Oracle::shared().span_ids(&pipeline.traces()).count, 0);
+}
+
+#[test]
+fn without_a_dead_letter_table_a_refused_record_halts_the_pipeline() {
+    let mut pipeline = Pipeline::new("no-letters", 1);
+    pipeline.letters = false;
+    Kafka::shared().produce("no-letters", 0, &["{}", "broken"]);
+    refused(&pipeline.run(&[]), 1, &["no-letters/0@1", "[dead_letter]"]);
+}
+
+#[test]
+fn a_span_larger_than_a_collectors_message_passes() {
+    let pipeline = Pipeline::new("large-records", 1);
+    let mut made = Spans::new(3, START_NANOS, 1);
+    let values = made.requests(2, 20_000);
+    assert!(values[0].len() > 10_000_000);
+    Kafka::shared().produce("large-records", 0, &values);
+    pipeline.run_well();
+    assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), made.made());
+}

@@ -1,0 +1,97 @@
+//! Standard tables: other engines read what Weir wrote, and Weir fills what they made.
+
+use serde_json::{Value, json};
+use weir_tests::{Collector, Kafka, Oracle, Spark, Weir, until};
+
+use crate::pipeline::{LIMIT, Pipeline, said};
+
+#[test]
+fn the_table_that_spark_made_is_filled_as_it_is_and_spark_goes_on_reading_it() {
+    let pipeline = Pipeline::new("spark-table", 2);
+    let spark = Spark::shared().hadoop(&pipeline.lake());
+    spark.create_traces_table("telemetry.traces");
+    let made = pipeline.produce(1, 20, 100);
+    pipeline.run_well();
+    assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), made);
+    let rows = spark.sql("SELECT count(*) AS n, count(DISTINCT span_id) AS ids FROM lakehouse.telemetry.traces");
+    assert_eq!(rows, [json!({"n": made.count, "ids": made.distinct})]);
+    let row = &spark.sql("SELECT * FROM lakehouse.telemetry.traces ORDER BY span_id LIMIT 1")[0];
+    let columns: Vec<&String> = row.as_object().unwrap().keys().collect();
+    assert_eq!(columns.len(), 13, "{columns:?}");
+    let properties = &Oracle::shared().metadata(&pipeline.traces())["properties"];
+    assert_eq!(properties["write.metadata.previous-versions-max"], "100");
+    let folder = pipeline.lake().join("telemetry/traces");
+    let sql = format!("SELECT count(*), count(DISTINCT span_id) FROM iceberg_scan('{}')", folder.display());
+    assert_eq!(Oracle::shared().duckdb(&sql), [[json!(made.count), json!(made.distinct)]]);
+}
+
+#[test]
+fn what_a_collector_exports_is_in_the_table() {
+    for encoding in ["otlp_json", "otlp_proto"] {
+        let mut pipeline = Pipeline::new(&format!("collector-{}", encoding.replace('_', "-")), 1);
+        pipeline.encoding = encoding;
+        let collector = Collector::start(Kafka::shared(), &pipeline.name, encoding);
+        let mut made = weir_tests::Spans::new(9, crate::pipeline::START_NANOS, 1);
+        for request in made.requests(5, 40) {
+            collector.send_json("traces", &request);
+        }
+        let kafka = Kafka::shared();
+        until("the Collector's batch", LIMIT, || (kafka.end_offsets(&pipeline.name)[0] > 0).then_some(()));
+        collector.stop();
+        pipeline.run_well();
+        assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), made.made(), "{encoding}");
+    }
+}
+
+/// Properties of the table that the writer must obey are visible in the files.
+#[test]
+fn table_properties_shape_the_files_and_the_metadata() {
+    let mut pipeline = Pipeline::new("properties", 1);
+    pipeline.sections = "[sink.iceberg.tables.spans.properties]\n\
+        \"write.parquet.compression-codec\" = \"gzip\"\n\
+        \"write.metadata.delete-after-commit.enabled\" = \"true\"\n\
+        \"write.metadata.previous-versions-max\" = \"2\"\n\
+        \"write.parquet.bloom-filter-enabled.column.trace_id\" = \"true\"\n"
+        .into();
+    for seed in 1..8 {
+        pipeline.produce(seed, 5, 50);
+        pipeline.run_well();
+    }
+    let versions = std::fs::read_dir(pipeline.lake().join("telemetry/traces/metadata")).unwrap();
+    let versions = versions.flatten().filter(|f| f.file_name().to_string_lossy().ends_with(".metadata.json")).count();
+    assert!((1..=4).contains(&versions), "{versions} metadata files");
+    let file = Oracle::shared().files(&pipeline.traces())[0]["file_path"].as_str().unwrap().to_string();
+    let path = file.trim_start_matches("file://");
+    let sql = format!(
+        "SELECT DISTINCT compression FROM parquet_metadata('{path}'); \
+         SELECT DISTINCT compression, bloom_filter_offset IS NOT NULL FROM parquet_metadata('{path}') \
+         WHERE path_in_schema = 'trace_id'"
+    );
+    assert_eq!(Oracle::shared().duckdb(&sql), [[json!("GZIP"), json!(true)]]);
+}
+
+#[test]
+fn both_queries_of_a_telemetry_lake_are_answered_as_they_are_written() {
+    let pipeline = Pipeline::new("queries", 1);
+    pipeline.produce(1, 10, 100);
+    pipeline.run_well();
+    let query =
+        |sql: &str| Weir::output(&["query", "--output", "json", "--warehouse", pipeline.lake().to_str().unwrap(), sql]);
+    let slowest = query(
+        "SELECT service_name, operation_name, approx_percentile(duration_ms, 0.99) as p99_ms, count(*) as span_count \
+         FROM lakehouse.telemetry.traces WHERE timestamp >= current_timestamp - INTERVAL '30' DAY \
+         GROUP BY service_name, operation_name ORDER BY p99_ms DESC LIMIT 20;",
+    );
+    assert!(slowest.status.success(), "{}", said(&slowest));
+    let before = query(
+        "SELECT count(*) as total_spans FROM lakehouse.telemetry.traces \
+         FOR TIMESTAMP AS OF TIMESTAMP '2020-01-30 00:00:00';",
+    );
+    assert_eq!(before.status.code(), Some(1));
+    assert!(said(&before).contains("snapshot"), "{}", said(&before));
+    let now = query(
+        "SELECT count(*) as total_spans FROM lakehouse.telemetry.traces FOR TIMESTAMP AS OF TIMESTAMP '2100-01-30 00:00:00';",
+    );
+    let row: Value = serde_json::from_slice(&now.stdout).unwrap();
+    assert_eq!(row, json!({"total_spans": 1000}), "{}", said(&now));
+}

@@ -1,0 +1,123 @@
+//! A pipeline's file and folder, as a test writes them.
+
+use std::path::PathBuf;
+use std::process::Output;
+use std::time::Duration;
+
+use weir_tests::{Kafka, Scratch, SpanIds, Spans, Table, Weir};
+
+/// Long enough for a busy machine; a test that needs it has failed.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// 2026-01-30, the day of all made-up spans.
+pub(crate) const START_NANOS: u64 = 1_769_731_200_000_000_000;
+
+/// A pipeline over one topic of the shared Kafka, into a lake of its own.
+pub(crate) struct Pipeline {
+    pub(crate) name: String,
+    pub(crate) folder: Scratch,
+    pub(crate) brokers: String,
+    pub(crate) encoding: &'static str,
+    /// `catalog = ..` and `warehouse = ..`.
+    pub(crate) sink: String,
+    /// What comes after the sink's own keys: sections.
+    pub(crate) sections: String,
+    pub(crate) plugin: String,
+    pub(crate) interval: &'static str,
+    pub(crate) letters: bool,
+}
+
+impl Pipeline {
+    /// A hadoop catalog in a folder, `otlp_json` from a topic of this name.
+    pub(crate) fn new(name: &str, partitions: i32) -> Self {
+        let kafka = Kafka::shared();
+        kafka.create_topic(name, partitions);
+        Self {
+            name: name.into(),
+            folder: Scratch::new(name),
+            brokers: kafka.bootstrap(),
+            encoding: "otlp_json",
+            sink: "catalog = { type = \"hadoop\" }\nwarehouse = \"./lake\"".into(),
+            sections: String::new(),
+            plugin: "plugin = \"flatten-spans\"".into(),
+            interval: "500ms",
+            letters: true,
+        }
+    }
+
+    /// Produces made-up spans, some to each partition; gives their ids.
+    pub(crate) fn produce(&self, seed: u64, messages: usize, spans: usize) -> SpanIds {
+        let kafka = Kafka::shared();
+        let partitions = kafka.end_offsets(&self.name).len();
+        let mut made = Spans::new(seed, START_NANOS, 1);
+        let requests = made.requests(messages, spans);
+        for partition in 0..partitions {
+            let mine: Vec<_> = requests.iter().skip(partition).step_by(partitions).collect();
+            kafka.produce(&self.name, partition as i32, &mine);
+        }
+        made.made()
+    }
+
+    /// The file, as it is now.
+    pub(crate) fn file(&self) -> PathBuf {
+        let letters = if self.letters { "[dead_letter]\ntable = \"telemetry.dead_letters\"\n" } else { "" };
+        let text = format!(
+            "name = \"{0}\"\n[source.kafka]\nbrokers = [\"{1}\"]\ntopics = [\"{0}\"]\nsignal = \"traces\"\n\
+             encoding = \"{2}\"\nstart = \"earliest\"\n[source.kafka.properties]\n\"heartbeat.interval.ms\" = \"500\"\n\
+             \"session.timeout.ms\" = \"6000\"\n[[transform]]\n{3}\n[sink.iceberg]\n{4}\n\
+             commit_interval = \"{5}\"\n[sink.iceberg.tables.spans]\nname = \"telemetry.traces\"\n\
+             partition_by = [\"day(timestamp)\", \"service_name\"]\nsort_by = [\"timestamp\", \"service_name\"]\n{6}\n{7}",
+            self.name, self.brokers, self.encoding, self.plugin, self.sink, self.interval, letters, self.sections
+        );
+        let file = self.folder.join("pipeline.toml");
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    pub(crate) fn lake(&self) -> PathBuf {
+        self.folder.join("lake")
+    }
+
+    /// The spans' table in the folder.
+    pub(crate) fn traces(&self) -> Table {
+        Table::hadoop(self.lake(), "telemetry.traces")
+    }
+
+    /// The dead letters' table in the folder.
+    pub(crate) fn dead_letters(&self) -> Table {
+        Table::hadoop(self.lake(), "telemetry.dead_letters")
+    }
+
+    /// `weir run --until-end` with more arguments.
+    pub(crate) fn run(&self, more: &[&str]) -> Output {
+        let file = self.file();
+        let mut args = vec!["run", "--until-end", file.to_str().unwrap()];
+        args.extend(more);
+        Weir::output(&args)
+    }
+
+    /// Runs to the end, which must be a good one.
+    pub(crate) fn run_well(&self) {
+        let output = self.run(&[]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+
+    /// Starts it until it is stopped.
+    pub(crate) fn start(&self) -> Weir {
+        Weir::start(&["run", self.file().to_str().unwrap()])
+    }
+}
+
+/// Everything that a command wrote.
+pub(crate) fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Asserts a failure with this exit code whose text has all these parts.
+pub(crate) fn refused(output: &Output, code: i32, parts: &[&str]) {
+    let said = said(output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    for part in parts {
+        assert!(said.contains(part), "no {part:?} in: {said}");
+    }
+}
