@@ -1,0 +1,269 @@
+//! Opening a table that exists, or making it: what is taken as it is, what is added, what is refused.
+//!
+//! | found | then |
+//! |---|---|
+//! | a column of the plugin is missing | added where it is optional, in a commit of its own; a required one: refused |
+//! | a column the plugin does not give | optional: NULL; required: refused |
+//! | another type | a safe widening of ours to theirs is cast; the rest is refused by name, both types shown |
+//! | another partitioning, order or property than the TOML's | the table's stands; said once, with the command |
+//! | format version 1, or a feature that is not written here | refused, with the command where there is one |
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use iceberg::spec::{FormatVersion, TableMetadata, Transform};
+use iceberg::{TableCreation, TableIdent};
+use weir_pipeline::sink::SwapError;
+use weir_pipeline::transform::TableSchema;
+
+use super::TableOptions;
+use super::arrangement::{self, ArrangementError, SortTerm, Term, spelled};
+use crate::catalog::{Catalog, CatalogError, Loaded};
+use crate::schema::{SchemaError, add_columns, create_schema, reconcile};
+use crate::snapshot::{self, Operation, StageError};
+use crate::writer::WriteTarget;
+
+/// Attempts to make a table or to add columns, while others do the same.
+const ATTEMPTS_MAX: u32 = 20;
+/// The pause before the second of them; each is longer by as much.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Properties of a new table that the TOML does not set: a commit every half minute makes three thousand metadata
+/// files a day, of which somebody needs the last few.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("write.parquet.compression-codec", "zstd"),
+    ("write.metadata.delete-after-commit.enabled", "true"),
+    ("write.metadata.previous-versions-max", "100"),
+];
+
+/// Why a table cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The catalog said no.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The plugin's columns do not fit.
+    #[error("table {table}: {source}")]
+    Schema {
+        /// The table.
+        table: TableIdent,
+        /// Which and why.
+        source: SchemaError,
+    },
+    /// The TOML's partitioning or order cannot be.
+    #[error("table {table}: {source}")]
+    Arrangement {
+        /// The table.
+        table: TableIdent,
+        /// Which and why.
+        source: ArrangementError,
+    },
+    /// The table is of a kind that is not written here.
+    #[error("table {table} {reason}")]
+    Format {
+        /// The table.
+        table: TableIdent,
+        /// What about it, and what can be done.
+        reason: String,
+    },
+    /// It may work later.
+    #[error("{0}")]
+    Passing(String),
+}
+
+impl OpenError {
+    /// Whether the same call may succeed later without anybody changing a setting.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Catalog(e) => e.is_passing(),
+            Self::Passing(_) => true,
+            Self::Schema { .. } | Self::Arrangement { .. } | Self::Format { .. } => false,
+        }
+    }
+}
+
+/// Opens or makes the table, and makes it fit.
+pub(super) async fn open(catalog: &Catalog, options: &TableOptions, plugin: &TableSchema) -> Result<Loaded, OpenError> {
+    let ident = &options.ident;
+    let mut made = false;
+    for attempt in 1.. {
+        match catalog.load(ident).await {
+            Ok(_) => break,
+            Err(CatalogError::NotFound(_)) if attempt < ATTEMPTS_MAX => {}
+            Err(e) => return Err(e.into()),
+        }
+        catalog.ensure_namespace(&ident.namespace).await?;
+        match catalog.create(ident, creation(options, plugin)?).await {
+            Ok(_) => {
+                made = true;
+                break;
+            }
+            // Somebody else made it: theirs is as good.
+            Err(CatalogError::Exists(_)) => tokio::time::sleep(PAUSE).await,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    catalog.prove_table(ident).await?;
+    let loaded = evolve(catalog, ident, plugin).await?;
+    if !made {
+        say_differences(options, &loaded.metadata)?;
+    }
+    Ok(loaded)
+}
+
+fn creation(options: &TableOptions, plugin: &TableSchema) -> Result<TableCreation, OpenError> {
+    let table = || options.ident.clone();
+    let schema = create_schema(plugin).map_err(|source| OpenError::Schema { table: table(), source })?;
+    let arrange = |source| OpenError::Arrangement { table: table(), source };
+    let spec = arrangement::partition_spec(&schema, &options.partition_by).map_err(arrange)?;
+    let order = arrangement::sort_order(&schema, &options.sort_by).map_err(arrange)?;
+    let mut properties: HashMap<_, _> = DEFAULTS.map(|(k, v)| (k.to_string(), v.to_string())).into();
+    if !plugin.doc.is_empty() {
+        properties.insert("comment".to_string(), plugin.doc.clone());
+    }
+    properties.extend(options.properties.clone());
+    let format_version = match properties.remove("format-version").as_deref() {
+        None | Some("2") => FormatVersion::V2,
+        Some("3") => FormatVersion::V3,
+        Some(other) => {
+            let reason = format!("cannot be made with format-version {other}: 2 and 3 are written here");
+            return Err(OpenError::Format { table: table(), reason });
+        }
+    };
+    Ok(TableCreation::builder()
+        .name(options.ident.name.clone())
+        .location_opt(options.location.clone())
+        .schema(schema)
+        .partition_spec(spec)
+        .sort_order(order)
+        .properties(properties)
+        .format_version(format_version)
+        .build())
+}
+
+/// Refuses what is not written here.
+pub(super) fn check_format(ident: &TableIdent, metadata: &TableMetadata) -> Result<(), OpenError> {
+    let refused = |reason: String| Err(OpenError::Format { table: ident.clone(), reason });
+    if metadata.format_version() == FormatVersion::V1 {
+        return refused(format!(
+            "has format version 1, which has no sequence numbers: ALTER TABLE {ident} SET TBLPROPERTIES \
+             ('format-version' = '2')"
+        ));
+    }
+    if let Some(key) = metadata.properties().keys().find(|key| key.starts_with("encryption.")) {
+        return refused(format!("is encrypted ({key}), which is not written here"));
+    }
+    let spec = metadata.default_partition_spec();
+    if let Some(field) = spec.fields().iter().find(|field| field.transform == Transform::Unknown) {
+        return refused(format!("is partitioned by {}, whose transform is not known here", field.name));
+    }
+    match metadata.properties().get("write.format.default").map(|v| v.to_ascii_lowercase()) {
+        Some(format) if format != "parquet" => refused(format!(
+            "wants {format} files, and Parquet is written here: ALTER TABLE {ident} SET TBLPROPERTIES \
+             ('write.format.default' = 'parquet')"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Loads the table and adds the columns that it lacks, until it lacks none.
+pub(super) async fn evolve(catalog: &Catalog, ident: &TableIdent, plugin: &TableSchema) -> Result<Loaded, OpenError> {
+    let mut last = String::new();
+    for attempt in 0..ATTEMPTS_MAX {
+        if attempt > 0 {
+            tokio::time::sleep(PAUSE * attempt).await;
+        }
+        let loaded = catalog.load(ident).await?;
+        check_format(ident, &loaded.metadata)?;
+        let schema_error = |source| OpenError::Schema { table: ident.clone(), source };
+        let current = loaded.metadata.current_schema();
+        let missing = reconcile(current, plugin).map_err(schema_error)?.missing;
+        if missing.is_empty() {
+            return Ok(loaded);
+        }
+        let names: Vec<&str> = missing.iter().map(|missing| missing.name.as_str()).collect();
+        tracing::info!(table = %ident, columns = names.join(", "), "adding columns");
+        let schema = add_columns(current, loaded.metadata.last_column_id(), &missing).map_err(schema_error)?;
+        let operation = Operation {
+            schema: Some(schema),
+            spec_id: loaded.metadata.default_partition_spec_id(),
+            now_ms: chrono::Utc::now().timestamp_millis(),
+            ..Operation::default()
+        };
+        let staged = snapshot::stage(&catalog.store().file_io(), &loaded.metadata, operation).await;
+        let staged = match staged {
+            Ok(staged) => staged,
+            Err(e @ StageError::Passing(_)) => return Err(OpenError::Passing(e.to_string())),
+            Err(e) => return Err(OpenError::Format { table: ident.clone(), reason: e.to_string() }),
+        };
+        // Whatever came of it is read back.
+        match catalog.replace(ident, &loaded, staged.requirements, staged.updates).await {
+            Ok(_) => {}
+            Err(SwapError::Conflict(why) | SwapError::Unknown(why)) => last = why,
+            Err(e) => return Err(OpenError::Format { table: ident.clone(), reason: e.to_string() }),
+        }
+    }
+    Err(OpenError::Passing(format!("cannot add columns to {ident} in {ATTEMPTS_MAX} attempts: {last}")))
+}
+
+/// What files are to be written for.
+pub(super) fn target(ident: &TableIdent, loaded: &Loaded, plugin: &TableSchema) -> Result<WriteTarget, OpenError> {
+    let reconciled = reconcile(loaded.metadata.current_schema(), plugin)
+        .map_err(|source| OpenError::Schema { table: ident.clone(), source })?;
+    match reconciled.missing.first() {
+        None => Ok(WriteTarget { metadata: Arc::clone(&loaded.metadata), mapping: reconciled.mapping }),
+        Some(missing) => Err(OpenError::Passing(format!("table {ident} has lost column {}", missing.name))),
+    }
+}
+
+/// Whether files for `then` and for `now` would be written differently.
+pub(super) fn differs(then: &TableMetadata, now: &TableMetadata) -> bool {
+    let written = |metadata: &TableMetadata| -> HashMap<String, String> {
+        let ours = metadata.properties().iter().filter(|(key, _)| key.starts_with("write."));
+        ours.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    then.current_schema() != now.current_schema()
+        || then.default_partition_spec() != now.default_partition_spec()
+        || then.default_sort_order() != now.default_sort_order()
+        || then.location() != now.location()
+        || then.format_version() != now.format_version()
+        || written(then) != written(now)
+}
+
+/// Says in what the table differs from the TOML, and how that would be changed.
+fn say_differences(options: &TableOptions, metadata: &TableMetadata) -> Result<(), OpenError> {
+    let table = &options.ident;
+    let arrange = |source| OpenError::Arrangement { table: table.clone(), source };
+    let wanted = spelled::<Term>(&options.partition_by).map_err(arrange)?;
+    let found = arrangement::partition_terms(metadata);
+    if !wanted.is_empty() && wanted != found {
+        let drop = found
+            .iter()
+            .filter(|t| !wanted.contains(t))
+            .map(|t| format!("ALTER TABLE {table} DROP PARTITION FIELD {t}"));
+        let add = wanted
+            .iter()
+            .filter(|t| !found.contains(t))
+            .map(|t| format!("ALTER TABLE {table} ADD PARTITION FIELD {t}"));
+        let command = drop.chain(add).collect::<Vec<_>>().join("; ");
+        let (wanted, found) = (wanted.join(", "), found.join(", "));
+        tracing::warn!(%table, wanted, found, command, "the table is partitioned otherwise, and stays so");
+    }
+    let wanted = spelled::<SortTerm>(&options.sort_by).map_err(arrange)?;
+    let found = arrangement::sort_terms(metadata);
+    if !wanted.is_empty() && wanted != found {
+        let command = format!("ALTER TABLE {table} WRITE LOCALLY ORDERED BY {}", wanted.join(", "));
+        let (wanted, found) = (wanted.join(", "), found.join(", "));
+        tracing::warn!(%table, wanted, found, command, "the table is sorted otherwise, and stays so");
+    }
+    for (key, wanted) in options.properties.iter().filter(|(key, _)| *key != "format-version") {
+        let found = metadata.properties().get(key);
+        if found != Some(wanted) {
+            let command = format!("ALTER TABLE {table} SET TBLPROPERTIES ('{key}' = '{wanted}')");
+            let found = found.map_or("unset", String::as_str);
+            tracing::warn!(%table, property = key, wanted, found, command, "the table's property is another, and stays");
+        }
+    }
+    Ok(())
+}
