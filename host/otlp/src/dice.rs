@@ -71,7 +71,8 @@ impl<'a> Dice<'a> {
             3 => 1e-308,
             _ => {
                 // Not every double survives serde_json's own reader.
-                let double = f64::from_bits(self.word());
+                // Adding 0 makes -0 of it 0: prost leaves out both, protobuf only the latter.
+                let double = f64::from_bits(self.word()) + 0.0;
                 let is_read = |text: String| serde_json::from_str(&text).is_ok_and(|read: f64| read == double);
                 if double.is_finite() && is_read(serde_json::to_string(&double).unwrap()) { double } else { f64::MAX }
             }

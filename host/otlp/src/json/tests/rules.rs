@@ -200,10 +200,11 @@ fn lone_surrogates_are_replaced_and_counted() {
 
 #[test]
 fn invalid_utf8_is_replaced_and_counted() {
-    let (span, found) = span(b"\"name\":\"a\xffb\xe2\x82c\xc3\\n\",\"traceState\":\"sch\xc3\xb6n\"");
+    let (span, found) = span(b"\"name\":\"a\xffb\xe2\x82c\xc3\\n\",\"traceState\":\"sch\xc3\xb6n\",\"status\":{\"message\":\"no escape\xff\"}");
     assert_eq!(span.name, "a\u{FFFD}b\u{FFFD}c\u{FFFD}\n");
     assert_eq!(span.trace_state, "schön");
-    assert_eq!(found, Anomalies { invalid_utf8: 3, ..Default::default() });
+    assert_eq!(span.status.unwrap().message, "no escape\u{FFFD}");
+    assert_eq!(found, Anomalies { invalid_utf8: 4, ..Default::default() });
 }
 
 #[test]
