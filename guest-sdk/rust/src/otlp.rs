@@ -4,9 +4,9 @@
 //! record's value. Strings are bytes: they may hold invalid UTF-8, which the host repairs. Unknown fields are
 //! skipped, groups too; what is cut off, or of another wire type than its field, is an error.
 //!
-//! Protobuf lets a message repeat a singular part, and merges the pieces. No known exporter does that, so the
-//! reader does not pay for it: it answers with an error that says so, and the SDK merges the record ([`merge_traces`])
-//! and shows it again.
+//! Protobuf lets a message repeat a singular part, or send it late, and merges the pieces. No known exporter does
+//! that, so the reader does not pay for it: it answers with an error that says so, the SDK puts the record in order
+//! ([`merge_traces`]) and shows it again.
 
 mod id;
 mod merge;

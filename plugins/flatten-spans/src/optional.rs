@@ -91,24 +91,28 @@ impl Optional {
     pub(crate) fn push(
         &mut self,
         resource: &ResourceSpans<'_>,
+        is_first_of_resource: bool,
         scope: &ScopeSpans<'_>,
         is_first_of_scope: bool,
         span: &Span<'_>,
         odd: &mut Odd,
     ) -> Result<(), Malformed> {
-        self.push_resource(resource);
+        self.push_resource(resource, is_first_of_resource)?;
         self.push_scope(scope, is_first_of_scope, odd)?;
         self.push_span(span, odd)?;
         self.push_links(span, odd)
     }
 
-    fn push_resource(&mut self, resource: &ResourceSpans<'_>) {
+    fn push_resource(&mut self, of: &ResourceSpans<'_>, is_first: bool) -> Result<(), Malformed> {
         if let Some(cells) = &mut self.resource_dropped_attributes_count {
-            cells.push(resource.resource.dropped_attributes_count.into());
+            cells.push(of.resource.dropped_attributes_count.into());
         }
-        if let Some(cells) = &mut self.resource_schema_url {
-            cells.push_option(known(resource.schema_url));
+        match &mut self.resource_schema_url {
+            Some(cells) if is_first => cells.push_option(known(of.schema_url()?)),
+            Some(cells) => cells.push_again(),
+            None => {}
         }
+        Ok(())
     }
 
     fn push_scope(&mut self, of: &ScopeSpans<'_>, is_first: bool, odd: &mut Odd) -> Result<(), Malformed> {
@@ -126,8 +130,10 @@ impl Optional {
         if let Some(cells) = &mut self.scope_dropped_attributes_count {
             cells.push(of.scope.dropped_attributes_count.into());
         }
-        if let Some(cells) = &mut self.scope_schema_url {
-            cells.push_option(known(of.schema_url));
+        match &mut self.scope_schema_url {
+            Some(cells) if is_first => cells.push_option(known(of.schema_url()?)),
+            Some(cells) => cells.push_again(),
+            None => {}
         }
         Ok(())
     }

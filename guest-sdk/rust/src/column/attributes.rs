@@ -1,7 +1,7 @@
 //! OTLP attributes as a map of text.
 
 use super::{Column, Dictionary, Key, Map, Utf8};
-use crate::otlp::{Attributes, KeyValue, Malformed};
+use crate::otlp::{AnyValue, Attributes, KeyValue, Malformed};
 use crate::output::{DataType, RecordBatch};
 use crate::plugin::Visit;
 
@@ -111,8 +111,16 @@ impl<V: Text> AttributeMap<V> {
     ) -> Result<(), Malformed> {
         let start = self.map.entries.items.len();
         let before = *oddities;
-        for attribute in attributes.clone() {
-            if !self.entry(&attribute?, oddities, &mut keep)? {
+        let mut left = attributes.clone();
+        while let Some(message) = left.next_message()? {
+            // Two calls, so that the common one has its key and text in registers.
+            let is_new = if let Some((key, text)) = KeyValue::short_text(message) {
+                let attribute = KeyValue { key, value: AnyValue::String(text), has_key_index: false };
+                self.entry(&attribute, oddities, &mut keep)?
+            } else {
+                self.any_entry(message, oddities, &mut keep)?
+            };
+            if !is_new {
                 self.map.entries.items.truncate(start);
                 *oddities = before;
                 return self.push_last_of_each(attributes, oddities, &mut keep);
@@ -120,6 +128,16 @@ impl<V: Text> AttributeMap<V> {
         }
         self.map.close();
         Ok(())
+    }
+
+    #[inline(never)]
+    fn any_entry<'a>(
+        &mut self,
+        message: &'a [u8],
+        oddities: &mut Oddities,
+        keep: &mut impl FnMut(Key, &KeyValue<'a>) -> bool,
+    ) -> Result<bool, Malformed> {
+        self.entry(&KeyValue::read_any(message)?, oddities, keep)
     }
 
     /// Adds one entry; answers false, and adds nothing, where the row has met its key.

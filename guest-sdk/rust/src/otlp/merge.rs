@@ -1,5 +1,6 @@
-//! Puts together what protobuf allows to come in pieces: a singular message field that is repeated means its
-//! pieces one after the other (protobuf encoding, "Last One Wins").
+//! Puts together what protobuf allows to come in pieces, and first what belongs first: a singular message field
+//! that is repeated means its pieces one after the other (protobuf encoding, "Last One Wins"), and fields may come in
+//! any order.
 
 use super::wire::{Fault, Fields, Malformed, Wire};
 use std::borrow::Cow;
@@ -52,7 +53,7 @@ impl Kind {
     }
 }
 
-/// The same `TracesData` with each singular message in one piece. Groups are dropped.
+/// The same `TracesData` with each singular message in one piece, before the other fields. Groups are dropped.
 ///
 /// # Errors
 /// The value is malformed.
@@ -67,21 +68,21 @@ fn merge(kind: Kind, message: &[u8], out: &mut Vec<u8>, depth: usize) -> Result<
         return Err(Malformed::at(Fault::TooDeep, message));
     }
     let mut pieces: Vec<(u32, Kind, Cow<'_, [u8]>)> = Vec::new();
-    // A value has one member, the last; what is before it is gone.
-    let start = out.len();
+    let mut others = Vec::new();
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next_field()? {
+        // A value has one member, the last; what is before it is gone.
         let is_member = kind == Kind::AnyValue && (1..=8).contains(&field.number);
         if is_member {
-            out.truncate(start);
+            others.clear();
             pieces.retain(|(number, ..)| *number == field.number);
         }
         match kind.part(field.number) {
-            None => push_field(out, field.number, field.wire),
+            None => push_field(&mut others, field.number, field.wire),
             Some(Part::Repeated(child)) => {
                 let mut whole = Vec::new();
                 merge(child, field.bytes()?, &mut whole, depth + 1)?;
-                push_field(out, field.number, Wire::Bytes(&whole));
+                push_field(&mut others, field.number, Wire::Bytes(&whole));
             }
             Some(Part::Singular(child)) => {
                 let piece = field.bytes()?;
@@ -97,6 +98,7 @@ fn merge(kind: Kind, message: &[u8], out: &mut Vec<u8>, depth: usize) -> Result<
         merge(child, &piece, &mut whole, depth + 1)?;
         push_field(out, number, Wire::Bytes(&whole));
     }
+    out.extend_from_slice(&others);
     Ok(())
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn read(value: &[u8]) -> Result<trace::TracesData, Malformed> {
                     dropped_attributes_count: scope.scope.dropped_attributes_count,
                 }),
                 spans: scope.spans.clone().map(|span| read_span(&span?)).collect::<Result<_, _>>()?,
-                schema_url: text(scope.schema_url),
+                schema_url: text(scope.schema_url()?),
             });
         }
         resource_spans.push(trace::ResourceSpans {
@@ -32,7 +32,7 @@ pub(crate) fn read(value: &[u8]) -> Result<trace::TracesData, Malformed> {
                 entity_refs: vec![],
             }),
             scope_spans,
-            schema_url: text(resource.schema_url),
+            schema_url: text(resource.schema_url()?),
         });
     }
     Ok(trace::TracesData { resource_spans })

@@ -15,8 +15,7 @@ pub struct ResourceSpans<'a> {
     pub resource: Resource<'a>,
     /// Its scopes.
     pub scopes: Repeated<'a, ScopeSpans<'a>>,
-    /// The schema that the resource's attributes follow; empty where it is unknown.
-    pub schema_url: &'a [u8],
+    message: &'a [u8],
 }
 
 /// What made the telemetry.
@@ -35,8 +34,7 @@ pub struct ScopeSpans<'a> {
     pub scope: Scope<'a>,
     /// Its spans.
     pub spans: Repeated<'a, Span<'a>>,
-    /// The schema that the spans' attributes follow; empty where it is unknown.
-    pub schema_url: &'a [u8],
+    message: &'a [u8],
 }
 
 /// An instrumentation scope.
@@ -128,6 +126,19 @@ pub struct Link<'a> {
     pub flags: u32,
 }
 
+// The readers below match whole tags: a field's number times eight, plus 0 for a varint, 1 for 64 bits, 2 for bytes
+// and messages, 5 for 32 bits.
+
+/// The numbers of the fields that a message has, a bit each.
+const fn known(numbers: &[u32]) -> u32 {
+    let (mut bits, mut index) = (0, 0);
+    while index < numbers.len() {
+        bits |= 1 << numbers[index];
+        index += 1;
+    }
+    bits
+}
+
 /// Reads a singular message field, which must not come twice.
 fn once<'a, T: Read<'a>>(slot: &mut Option<T>, message: &'a [u8]) -> Result<(), Malformed> {
     if slot.is_some() {
@@ -137,22 +148,64 @@ fn once<'a, T: Read<'a>>(slot: &mut Option<T>, message: &'a [u8]) -> Result<(), 
     Ok(())
 }
 
+/// Reads a message of one head (field 1), the items that belong to it (field 2), and a schema (field 3): the head
+/// and where the items begin. Whoever wrote it wrote the head first; to look behind the items for another one would
+/// touch each of them before its time, which costs a cache miss for each.
+fn head_and_items<'a, H: Read<'a>, T: Read<'a>>(message: &'a [u8]) -> Result<(H, Repeated<'a, T>), Malformed> {
+    let mut fields = Fields::new(message);
+    let mut head = None;
+    let items = loop {
+        let before = fields.rest();
+        match fields.next_tag()? {
+            0 | 0x12 => break before,
+            0x0a => once(&mut head, fields.bytes()?)?,
+            0x1a => drop(fields.bytes()?),
+            tag => fields.skip(tag, known(&[1, 2, 3]))?,
+        }
+    };
+    Ok((head.map_or_else(|| H::read(&[]), Ok)?, Repeated::behind(1, items, 2)))
+}
+
+/// Looks for the schema of such a message, in front of the items and behind.
+fn schema_url(message: &[u8]) -> Result<&[u8], Malformed> {
+    let mut fields = Fields::new(message);
+    let mut url = &[][..];
+    loop {
+        match fields.next_tag()? {
+            0 => return Ok(url),
+            0x0a | 0x12 => drop(fields.bytes()?),
+            0x1a => url = fields.bytes()?,
+            tag => fields.skip(tag, known(&[1, 2, 3]))?,
+        }
+    }
+}
+
+impl<'a> ResourceSpans<'a> {
+    /// The schema that the resource's attributes follow; empty where it is unknown. It usually lies behind the
+    /// spans: this walks past all of them, so ask once.
+    ///
+    /// # Errors
+    /// The message is malformed.
+    pub fn schema_url(&self) -> Result<&'a [u8], Malformed> {
+        schema_url(self.message)
+    }
+}
+
+impl<'a> ScopeSpans<'a> {
+    /// The schema that the spans' attributes follow; empty where it is unknown. It usually lies behind the spans:
+    /// this walks past all of them, so ask once.
+    ///
+    /// # Errors
+    /// The message is malformed.
+    pub fn schema_url(&self) -> Result<&'a [u8], Malformed> {
+        schema_url(self.message)
+    }
+}
+
 impl<'a> Read<'a> for ResourceSpans<'a> {
     fn read(message: &'a [u8]) -> Result<Self, Malformed> {
-        let mut fields = Fields::new(message);
-        let (mut resource, mut scopes, mut schema_url) = (None, Extent::default(), &[][..]);
-        loop {
-            let before = fields.rest();
-            let Some(field) = fields.next_field()? else { break };
-            match field.number {
-                1 => once(&mut resource, field.bytes()?)?,
-                2 => scopes.note(before, &field)?,
-                3 => schema_url = field.bytes()?,
-                _ => {}
-            }
-        }
-        let resource = resource.map_or_else(|| Resource::read(&[]), Ok)?;
-        Ok(ResourceSpans { resource, scopes: scopes.of(message, 2), schema_url })
+        let (resource, scopes) = head_and_items(message)?;
+        Ok(ResourceSpans { resource, scopes, message })
     }
 }
 
@@ -162,11 +215,11 @@ impl<'a> Read<'a> for Resource<'a> {
         let (mut attributes, mut dropped_attributes_count) = (Extent::default(), 0);
         loop {
             let before = fields.rest();
-            let Some(field) = fields.next_field()? else { break };
-            match field.number {
-                1 => attributes.note(before, &field)?,
-                2 => dropped_attributes_count = field.varint()? as u32,
-                _ => {}
+            match fields.next_tag()? {
+                0 => break,
+                0x0a => attributes.note(before, &mut fields)?,
+                0x10 => dropped_attributes_count = fields.varint()? as u32,
+                tag => fields.skip(tag, known(&[1, 2]))?,
             }
         }
         Ok(Resource { attributes: attributes.of(message, 1), dropped_attributes_count })
@@ -175,20 +228,8 @@ impl<'a> Read<'a> for Resource<'a> {
 
 impl<'a> Read<'a> for ScopeSpans<'a> {
     fn read(message: &'a [u8]) -> Result<Self, Malformed> {
-        let mut fields = Fields::new(message);
-        let (mut scope, mut spans, mut schema_url) = (None, Extent::default(), &[][..]);
-        loop {
-            let before = fields.rest();
-            let Some(field) = fields.next_field()? else { break };
-            match field.number {
-                1 => once(&mut scope, field.bytes()?)?,
-                2 => spans.note(before, &field)?,
-                3 => schema_url = field.bytes()?,
-                _ => {}
-            }
-        }
-        let scope = scope.map_or_else(|| Scope::read(&[]), Ok)?;
-        Ok(ScopeSpans { scope, spans: spans.of(message, 2), schema_url })
+        let (scope, spans) = head_and_items(message)?;
+        Ok(ScopeSpans { scope, spans, message })
     }
 }
 
@@ -200,13 +241,13 @@ impl<'a> Read<'a> for Scope<'a> {
             Scope { name: &[], version: &[], attributes: attributes.of(message, 3), dropped_attributes_count: 0 };
         loop {
             let before = fields.rest();
-            let Some(field) = fields.next_field()? else { break };
-            match field.number {
-                1 => scope.name = field.bytes()?,
-                2 => scope.version = field.bytes()?,
-                3 => attributes.note(before, &field)?,
-                4 => scope.dropped_attributes_count = field.varint()? as u32,
-                _ => {}
+            match fields.next_tag()? {
+                0 => break,
+                0x0a => scope.name = fields.bytes()?,
+                0x12 => scope.version = fields.bytes()?,
+                0x1a => attributes.note(before, &mut fields)?,
+                0x20 => scope.dropped_attributes_count = fields.varint()? as u32,
+                tag => fields.skip(tag, known(&[1, 2, 3, 4]))?,
             }
         }
         scope.attributes = attributes.of(message, 3);
@@ -239,25 +280,25 @@ impl<'a> Read<'a> for Span<'a> {
         };
         loop {
             let before = fields.rest();
-            let Some(field) = fields.next_field()? else { break };
-            match field.number {
-                1 => span.trace_id = field.bytes()?,
-                2 => span.span_id = field.bytes()?,
-                3 => span.trace_state = field.bytes()?,
-                4 => span.parent_span_id = field.bytes()?,
-                5 => span.name = field.bytes()?,
-                6 => span.kind = field.varint()? as i32,
-                7 => span.start_time_unix_nano = field.fixed64()?,
-                8 => span.end_time_unix_nano = field.fixed64()?,
-                9 => attributes.note(before, &field)?,
-                10 => span.dropped_attributes_count = field.varint()? as u32,
-                11 => events.note(before, &field)?,
-                12 => span.dropped_events_count = field.varint()? as u32,
-                13 => links.note(before, &field)?,
-                14 => span.dropped_links_count = field.varint()? as u32,
-                15 => span.status.merge(field.bytes()?)?,
-                16 => span.flags = field.fixed32()?,
-                _ => {}
+            match fields.next_tag()? {
+                0 => break,
+                0x0a => span.trace_id = fields.bytes()?,
+                0x12 => span.span_id = fields.bytes()?,
+                0x1a => span.trace_state = fields.bytes()?,
+                0x22 => span.parent_span_id = fields.bytes()?,
+                0x2a => span.name = fields.bytes()?,
+                0x30 => span.kind = fields.varint()? as i32,
+                0x39 => span.start_time_unix_nano = fields.fixed64()?,
+                0x41 => span.end_time_unix_nano = fields.fixed64()?,
+                0x4a => attributes.note(before, &mut fields)?,
+                0x50 => span.dropped_attributes_count = fields.varint()? as u32,
+                0x5a => events.note(before, &mut fields)?,
+                0x60 => span.dropped_events_count = fields.varint()? as u32,
+                0x6a => links.note(before, &mut fields)?,
+                0x70 => span.dropped_links_count = fields.varint()? as u32,
+                0x7a => span.status.merge(fields.bytes()?)?,
+                0x85 => span.flags = fields.fixed32()?,
+                tag => fields.skip(tag, known(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]))?,
             }
         }
         span.attributes = attributes.of(message, 9);
@@ -272,11 +313,12 @@ impl<'a> Status<'a> {
     #[inline]
     fn merge(&mut self, message: &'a [u8]) -> Result<(), Malformed> {
         let mut fields = Fields::new(message);
-        while let Some(field) = fields.next_field()? {
-            match field.number {
-                2 => self.message = field.bytes()?,
-                3 => self.code = field.varint()? as i32,
-                _ => {}
+        loop {
+            match fields.next_tag()? {
+                0 => break,
+                0x12 => self.message = fields.bytes()?,
+                0x18 => self.code = fields.varint()? as i32,
+                tag => fields.skip(tag, known(&[2, 3]))?,
             }
         }
         Ok(())
@@ -292,13 +334,13 @@ impl<'a> Read<'a> for Event<'a> {
             Event { time_unix_nano: 0, name: &[], attributes: attributes.of(message, 3), dropped_attributes_count: 0 };
         loop {
             let before = fields.rest();
-            let Some(field) = fields.next_field()? else { break };
-            match field.number {
-                1 => event.time_unix_nano = field.fixed64()?,
-                2 => event.name = field.bytes()?,
-                3 => attributes.note(before, &field)?,
-                4 => event.dropped_attributes_count = field.varint()? as u32,
-                _ => {}
+            match fields.next_tag()? {
+                0 => break,
+                0x09 => event.time_unix_nano = fields.fixed64()?,
+                0x12 => event.name = fields.bytes()?,
+                0x1a => attributes.note(before, &mut fields)?,
+                0x20 => event.dropped_attributes_count = fields.varint()? as u32,
+                tag => fields.skip(tag, known(&[1, 2, 3, 4]))?,
             }
         }
         event.attributes = attributes.of(message, 3);
@@ -320,15 +362,15 @@ impl<'a> Read<'a> for Link<'a> {
         };
         loop {
             let before = fields.rest();
-            let Some(field) = fields.next_field()? else { break };
-            match field.number {
-                1 => link.trace_id = field.bytes()?,
-                2 => link.span_id = field.bytes()?,
-                3 => link.trace_state = field.bytes()?,
-                4 => attributes.note(before, &field)?,
-                5 => link.dropped_attributes_count = field.varint()? as u32,
-                6 => link.flags = field.fixed32()?,
-                _ => {}
+            match fields.next_tag()? {
+                0 => break,
+                0x0a => link.trace_id = fields.bytes()?,
+                0x12 => link.span_id = fields.bytes()?,
+                0x1a => link.trace_state = fields.bytes()?,
+                0x22 => attributes.note(before, &mut fields)?,
+                0x28 => link.dropped_attributes_count = fields.varint()? as u32,
+                0x35 => link.flags = fields.fixed32()?,
+                tag => fields.skip(tag, known(&[1, 2, 3, 4, 5, 6]))?,
             }
         }
         link.attributes = attributes.of(message, 4);

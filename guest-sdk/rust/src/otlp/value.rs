@@ -23,7 +23,10 @@ pub struct KeyValue<'a> {
 }
 
 /// A value of any kind.
+///
+/// Its tag has 64 bits so that no payload lies at an odd place: copying one that does costs more than reading it.
 #[derive(Clone, Debug, Default)]
+#[repr(u64)]
 pub enum AnyValue<'a> {
     /// Nothing: valid, and not the same as a missing attribute.
     #[default]
@@ -63,8 +66,29 @@ impl Oddities {
 }
 
 impl<'a> Read<'a> for KeyValue<'a> {
-    #[inline(always)]
+    #[inline]
     fn read(message: &'a [u8]) -> Result<Self, Malformed> {
+        match Self::short_text(message) {
+            Some((key, text)) => Ok(KeyValue { key, value: AnyValue::String(text), has_key_index: false }),
+            None => Self::read_any(message),
+        }
+    }
+}
+
+impl<'a> KeyValue<'a> {
+    /// The key and the text of what nearly every attribute is: a short key, then a short string, and nothing else.
+    #[inline(always)]
+    pub(crate) fn short_text(message: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let [0x0a, key_len @ ..0x80, rest @ ..] = message else { return None };
+        let (key, value) = rest.split_at_checked(usize::from(*key_len))?;
+        let [0x12, value_len @ ..0x80, 0x0a, text_len @ ..0x80, text @ ..] = value else { return None };
+        let fits = usize::from(*text_len) == text.len() && usize::from(*value_len) == text.len() + 2;
+        fits.then_some((key, text))
+    }
+
+    /// Any attribute.
+    #[inline(never)]
+    pub(crate) fn read_any(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut fields = Fields::new(message);
         let mut read = KeyValue { key: &[], value: AnyValue::Empty, has_key_index: false };
         let mut has_value = false;
@@ -86,7 +110,7 @@ impl<'a> Read<'a> for KeyValue<'a> {
 
 impl<'a> Read<'a> for AnyValue<'a> {
     /// The last of several members wins, as protobuf has it; two containers of one kind would have to be merged.
-    #[inline(always)]
+    #[inline(never)]
     fn read(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut fields = Fields::new(message);
         let mut read = AnyValue::Empty;

@@ -7,7 +7,11 @@ use std::marker::PhantomData;
 const GROUP_DEPTH_MAX: usize = 16;
 
 /// What is wrong with a message.
+///
+/// As wide as an address: results that hold it are moved about for every attribute, and a narrow part would have
+/// them moved in odd pieces, which is slower than reading the attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 pub enum Fault {
     /// It ends within a field.
     Truncated,
@@ -23,7 +27,7 @@ pub enum Fault {
     Group,
     /// Values lie deeper in each other than [`super::DEPTH_MAX`].
     TooDeep,
-    /// A singular part comes in pieces, which have to be merged first.
+    /// A singular part comes in pieces, or after what it belongs to: the message has to be put in order first.
     Split,
 }
 
@@ -75,7 +79,7 @@ impl fmt::Display for Fault {
             Fault::Mismatch => "a field has the wrong wire type",
             Fault::Group => "a group ends that did not begin, or lies too deep",
             Fault::TooDeep => "values are nested more than 64 deep",
-            Fault::Split => "a singular field is repeated",
+            Fault::Split => "a singular field is repeated, or comes late",
         })
     }
 }
@@ -168,14 +172,45 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         let (number, wire_type) = self.tag()?;
-        let wire = match wire_type {
+        let wire = self.wire(number, wire_type)?;
+        Ok(Some(Field { number, wire, rest: self.rest }))
+    }
+
+    /// The next field's tag, its number times eight plus its wire type, known to be of a field; 0 at the end of the
+    /// message. One of the methods below must read the value.
+    #[inline(always)]
+    pub(crate) fn next_tag(&mut self) -> Result<u32, Malformed> {
+        match self.rest {
+            [] => Ok(0),
+            [tag @ 8..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(u32::from(*tag))
+            }
+            _ => self.tag().map(|(number, wire_type)| number << 3 | u32::from(wire_type)),
+        }
+    }
+
+    /// Skips the value of a field that is not known. `known` has a bit for each number that is: such a field has
+    /// another wire type than its definition.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn skip(&mut self, tag: u32, known: u32) -> Result<(), Malformed> {
+        let number = tag >> 3;
+        if number < 32 && known >> number & 1 == 1 {
+            return Err(Malformed::at(Fault::Mismatch, self.rest));
+        }
+        self.wire(number, (tag & 7) as u8).map(drop)
+    }
+
+    #[inline(always)]
+    fn wire(&mut self, number: u32, wire_type: u8) -> Result<Wire<'a>, Malformed> {
+        Ok(match wire_type {
             0 => Wire::Varint(self.varint()?),
             1 => Wire::Fixed64(self.fixed64()?),
             2 => Wire::Bytes(self.bytes()?),
             5 => Wire::Fixed32(self.fixed32()?),
             other => self.group(number, other)?,
-        };
-        Ok(Some(Field { number, wire, rest: self.rest }))
+        })
     }
 
     #[inline(always)]
@@ -189,7 +224,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline(always)]
-    fn varint(&mut self) -> Result<u64, Malformed> {
+    pub(crate) fn varint(&mut self) -> Result<u64, Malformed> {
         match self.rest {
             [byte, rest @ ..] if *byte < 0x80 => {
                 self.rest = rest;
@@ -217,7 +252,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline(always)]
-    fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
         let len = self.varint()?;
         let split = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
         let Some((bytes, rest)) = split else { return Err(Malformed::at(Fault::Truncated, self.rest)) };
@@ -226,7 +261,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline(always)]
-    fn fixed64(&mut self) -> Result<u64, Malformed> {
+    pub(crate) fn fixed64(&mut self) -> Result<u64, Malformed> {
         let Some((bytes, rest)) = self.rest.split_first_chunk::<8>() else {
             return Err(Malformed::at(Fault::Truncated, self.rest));
         };
@@ -235,7 +270,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline(always)]
-    fn fixed32(&mut self) -> Result<u32, Malformed> {
+    pub(crate) fn fixed32(&mut self) -> Result<u32, Malformed> {
         let Some((bytes, rest)) = self.rest.split_first_chunk::<4>() else {
             return Err(Malformed::at(Fault::Truncated, self.rest));
         };
@@ -286,20 +321,28 @@ pub trait Read<'a>: Sized {
 pub struct Repeated<'a, T> {
     fields: Fields<'a>,
     number: u32,
+    /// The number of the field that must not come after these; 0 if there is none.
+    first: u32,
     item: PhantomData<fn() -> T>,
 }
 
 impl<T> Clone for Repeated<'_, T> {
     fn clone(&self) -> Self {
-        Repeated { fields: self.fields, number: self.number, item: PhantomData }
+        Repeated { fields: self.fields, number: self.number, first: self.first, item: PhantomData }
     }
 }
 
 impl<'a, T: Read<'a>> Repeated<'a, T> {
-    /// The fields of this number in a message.
+    /// The fields of this number, below 32, in a message.
     #[inline(always)]
     pub fn new(message: &'a [u8], number: u32) -> Self {
-        Repeated { fields: Fields::new(message), number, item: PhantomData }
+        Repeated { fields: Fields::new(message), number, first: 0, item: PhantomData }
+    }
+
+    /// The same, for what belongs to the field `first`, which was read already and must not come again.
+    #[inline(always)]
+    pub(crate) fn behind(first: u32, message: &'a [u8], number: u32) -> Self {
+        Repeated { fields: Fields::new(message), number, first, item: PhantomData }
     }
 }
 
@@ -308,18 +351,34 @@ impl<'a, T: Read<'a>> Iterator for Repeated<'a, T> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
+        let item = self.next_item();
+        if let Err(malformed) = item {
+            // There is no telling where the next field begins.
+            self.fields = Fields::new(&[]);
+            return Some(Err(malformed));
+        }
+        item.transpose()
+    }
+}
+
+impl<'a, T: Read<'a>> Repeated<'a, T> {
+    #[inline(always)]
+    fn next_item(&mut self) -> Result<Option<T>, Malformed> {
+        self.next_message()?.map(T::read).transpose()
+    }
+
+    /// The bytes of the next one; none after the last.
+    ///
+    /// # Errors
+    /// What follows is no field. There is no reading on.
+    #[inline(always)]
+    pub(crate) fn next_message(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
         loop {
-            match self.fields.next_field() {
-                Ok(Some(field)) if field.number == self.number => {
-                    return Some(field.bytes().and_then(T::read));
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => return None,
-                Err(malformed) => {
-                    // There is no telling where the next field begins.
-                    self.fields = Fields::new(&[]);
-                    return Some(Err(malformed));
-                }
+            match self.fields.next_tag()? {
+                0 => return Ok(None),
+                tag if tag == self.number << 3 | 2 => return self.fields.bytes().map(Some),
+                tag if tag >> 3 == self.first => return Err(Malformed::at(Fault::Split, self.fields.rest)),
+                tag => self.fields.skip(tag, 1 << self.number)?,
             }
         }
     }
@@ -336,14 +395,14 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// Notes a field: `before` is what was left before it.
+    /// Reads a field over: `before` is what was left before its tag.
     #[inline(always)]
-    pub(crate) fn note(&mut self, before: &[u8], field: &Field<'_>) -> Result<(), Malformed> {
-        field.bytes()?;
+    pub(crate) fn note(&mut self, before: &[u8], fields: &mut Fields<'_>) -> Result<(), Malformed> {
+        fields.bytes()?;
         if self.first == 0 {
             self.first = before.len();
         }
-        self.last = field.rest.len();
+        self.last = fields.rest.len();
         Ok(())
     }
 
