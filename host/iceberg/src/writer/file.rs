@@ -1,0 +1,224 @@
+//! One Parquet file that grows by row groups.
+//!
+//! Between row groups it holds their metadata and nothing else: no rows, no pages, no file descriptor. Hundreds of them
+//! may be open.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Struct};
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
+use parquet::file::writer::SerializedFileWriter;
+
+use super::WriteError;
+use super::encoding::Encoding;
+use super::leaves::{self, Chunk};
+use super::metrics::Metrics;
+
+/// Where a file is, and where it belongs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    /// Its location in the table.
+    pub(super) location: String,
+    /// Its path on this machine.
+    pub(super) path: PathBuf,
+    /// Whether it is to be uploaded.
+    pub(super) is_remote: bool,
+}
+
+/// A file that takes row groups.
+pub(super) struct GrowingFile {
+    place: Place,
+    encoding: Arc<Encoding>,
+    writer: SerializedFileWriter<Appender>,
+    factory: ArrowRowGroupWriterFactory,
+    group: Option<Group>,
+    groups: usize,
+    rows: u64,
+    nans: Vec<u64>,
+    /// What the last row group came to, of what it was estimated at: estimates know little of compression.
+    shrinkage: f64,
+}
+
+struct Group {
+    chunks: Vec<Chunk>,
+    rows: usize,
+}
+
+/// A closed file, durable once it is uploaded, or at once.
+#[derive(Clone, Debug)]
+pub(super) struct ClosedFile {
+    pub(super) place: Place,
+    pub(super) data_file: DataFile,
+}
+
+impl GrowingFile {
+    /// Makes the file.
+    pub(super) fn create(place: Place, encoding: &Arc<Encoding>) -> Result<Self, WriteError> {
+        let file = OpenOptions::new().append(true).create_new(true).open(&place.path);
+        let file = file.map_err(|source| WriteError::Io { doing: "create", path: place.path.clone(), source })?;
+        let appender = Appender { path: place.path.clone(), file: Some(file) };
+        let schema = Arc::clone(&encoding.schema);
+        let writer = SerializedFileWriter::new(appender, schema, Arc::clone(&encoding.properties));
+        let writer = writer.map_err(|e| parquet_error(&place, e))?;
+        Ok(Self {
+            factory: ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&encoding.rows)),
+            nans: vec![0; encoding.floats.len()],
+            encoding: Arc::clone(encoding),
+            place,
+            writer,
+            group: None,
+            groups: 0,
+            rows: 0,
+            shrinkage: 1.0,
+        })
+    }
+
+    /// Adds rows to the row group that is growing.
+    pub(super) fn write(&mut self, columns: &[ArrayRef], rows: usize) -> Result<(), WriteError> {
+        let error = |e| parquet_error(&self.place, e);
+        if self.group.is_none() {
+            let writers = self.factory.create_column_writers(self.groups).map_err(error)?;
+            let chunks = Chunk::all(writers, self.writer.schema_descr(), &self.encoding);
+            self.group = Some(Group { chunks, rows: 0 });
+        }
+        let Some(group) = &mut self.group else { return Ok(()) };
+        let mut chunks = group.chunks.iter_mut();
+        for (field, column) in self.encoding.rows.fields().iter().zip(columns) {
+            leaves::write(field, column, &mut chunks).map_err(error)?;
+        }
+        group.rows += rows;
+        self.rows += rows as u64;
+        for (nans, (index, _)) in self.nans.iter_mut().zip(&self.encoding.floats) {
+            *nans += count_nans(&columns[*index]);
+        }
+        Ok(())
+    }
+
+    /// Rows in the row group that is growing.
+    pub(super) fn group_rows(&self) -> usize {
+        self.group.as_ref().map_or(0, |g| g.rows)
+    }
+
+    /// About how many encoded bytes the row group that is growing has.
+    pub(super) fn group_bytes(&self) -> usize {
+        self.group.as_ref().map_or(0, |g| g.chunks.iter().map(Chunk::bytes).sum())
+    }
+
+    /// Bytes of ended row groups.
+    pub(super) fn bytes(&self) -> u64 {
+        self.writer.bytes_written() as u64
+    }
+
+    /// About how many bytes the file would have if the row group ended now.
+    pub(super) fn bytes_expected(&self) -> u64 {
+        self.bytes() + (self.group_bytes() as f64 * self.shrinkage) as u64
+    }
+
+    /// Ends the row group, if one is growing, and lets go of everything but its metadata.
+    pub(super) fn end_group(&mut self) -> Result<(), WriteError> {
+        let (before, estimate) = (self.bytes(), self.group_bytes());
+        let Some(group) = self.group.take() else { return Ok(()) };
+        self.groups += 1;
+        let place = &self.place;
+        let error = |e| parquet_error(place, e);
+        let mut row_group = self.writer.next_row_group().map_err(error)?;
+        for chunk in group.chunks {
+            chunk.append_to_row_group(&mut row_group).map_err(error)?;
+        }
+        row_group.close().map_err(error)?;
+        let io = |source| WriteError::Io { doing: "write", path: place.path.clone(), source };
+        self.writer.flush().map_err(io)?;
+        self.writer.inner_mut().file = None;
+        self.shrinkage = ((self.bytes() - before) as f64 / estimate.max(1) as f64).clamp(0.01, 1.0);
+        Ok(())
+    }
+
+    /// Writes the footer and makes the file durable, but for the folder that names it.
+    pub(super) fn close(
+        mut self,
+        partition: &Struct,
+        spec_id: i32,
+        sort_order_id: Option<i32>,
+    ) -> Result<ClosedFile, WriteError> {
+        self.end_group()?;
+        let place = self.place;
+        let footer = self.writer.finish().map_err(|e| parquet_error(&place, e))?;
+        let io = |source| WriteError::Io { doing: "sync", path: place.path.clone(), source };
+        self.writer.flush().map_err(io)?;
+        if !place.is_remote {
+            self.writer.inner_mut().open().and_then(|f| f.sync_all()).map_err(io)?;
+        }
+        let metrics = Metrics::of(&footer, &self.encoding);
+        let nans = self.encoding.floats.iter().zip(&self.nans);
+        let counted = nans.filter(|((_, id), _)| metrics.value_counts.contains_key(id));
+        let mut builder = DataFileBuilder::default();
+        builder
+            .content(DataContentType::Data)
+            .file_path(place.location.clone())
+            .file_format(DataFileFormat::Parquet)
+            .partition(partition.clone())
+            .partition_spec_id(spec_id)
+            .record_count(self.rows)
+            .file_size_in_bytes(self.writer.bytes_written() as u64)
+            .nan_value_counts(counted.map(|((_, id), nans)| (*id, *nans)).collect())
+            .column_sizes(metrics.column_sizes)
+            .value_counts(metrics.value_counts)
+            .null_value_counts(metrics.null_counts)
+            .lower_bounds(metrics.lower_bounds)
+            .upper_bounds(metrics.upper_bounds)
+            .split_offsets(Some(metrics.split_offsets));
+        if let Some(id) = sort_order_id {
+            builder.sort_order_id(id);
+        }
+        let data_file = builder
+            .build()
+            .map_err(|e| WriteError::Describe { location: place.location.clone(), reason: e.to_string() })?;
+        Ok(ClosedFile { place, data_file })
+    }
+}
+
+fn parquet_error(place: &Place, source: parquet::errors::ParquetError) -> WriteError {
+    WriteError::Parquet { location: place.path.display().to_string(), source }
+}
+
+fn count_nans(column: &ArrayRef) -> u64 {
+    let nans = match column.data_type() {
+        DataType::Float32 => column.as_primitive::<Float32Type>().iter().flatten().filter(|v| v.is_nan()).count(),
+        DataType::Float64 => column.as_primitive::<Float64Type>().iter().flatten().filter(|v| v.is_nan()).count(),
+        _ => 0,
+    };
+    nans as u64
+}
+
+/// Appends to a file, which it opens when there is something to append. It never makes one: what was deleted stays so.
+struct Appender {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Appender {
+    fn open(&mut self) -> io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => OpenOptions::new().append(true).open(&self.path)?,
+        };
+        Ok(self.file.insert(file))
+    }
+}
+
+impl Write for Appender {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.open()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
