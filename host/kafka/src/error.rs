@@ -53,9 +53,6 @@ pub enum KafkaError {
         /// The bootstrap addresses.
         brokers: String,
     },
-    /// A topic that was subscribed to is not there, or not now.
-    #[error("a topic of this pipeline is not available: {0}")]
-    TopicGone(String),
     /// An access list says no.
     #[error("not authorized: {0}")]
     NotAuthorized(String),
@@ -105,7 +102,7 @@ pub enum KafkaError {
 impl From<KafkaError> for Error {
     fn from(e: KafkaError) -> Self {
         match e {
-            KafkaError::NoAnswer { .. } | KafkaError::Answer { .. } | KafkaError::TopicGone(_) => Self::retry(e),
+            KafkaError::NoAnswer { .. } | KafkaError::Answer { .. } => Self::retry(e),
             _ => Self::fatal(e),
         }
     }
@@ -127,8 +124,10 @@ pub(crate) fn of_property(e: Native) -> KafkaError {
     }
 }
 
-/// A message of librdkafka in the house's form: one line, lower case at the start, without the full stop.
+/// A message of librdkafka in the house's form: one line, lower case at the start, without the full stop and without
+/// the state of its connection.
 pub(crate) fn tidy(reason: &str) -> String {
+    let reason = reason.split(" (after ").next().unwrap_or_default();
     let line = reason.trim().trim_end_matches('.').replace(['\n', '\r'], " ");
     let mut chars = line.chars();
     match (chars.next(), chars.next()) {
@@ -153,11 +152,13 @@ pub(crate) fn of_client(code: Code, fatal: bool, reason: &str) -> Option<KafkaEr
         Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed => {
             Some(KafkaError::NotAuthorized(reason))
         }
-        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::InvalidTopic | Code::UnknownPartition => {
-            Some(KafkaError::TopicGone(reason))
-        }
         _ => None,
     }
+}
+
+/// Whether a code says that there is no such topic, or that a broker does not know it yet.
+pub(crate) fn is_unknown_topic(code: Code) -> bool {
+    matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic)
 }
 
 /// Whether librdkafka gives up on what it fetched and goes on behind it, so that records would be missing.

@@ -17,4 +17,4 @@ pub use error::KafkaError;
 pub use source::KafkaSource;
 
 /// The client, which is also the group's member. librdkafka's handles may be used from any thread.
-pub(crate) type Client = rdkafka::consumer::BaseConsumer;
+pub(crate) type Client = rdkafka::consumer::BaseConsumer<poll::Leaving>;

@@ -30,6 +30,7 @@ use crate::error::KafkaError;
 use crate::ffi::{Queue, RawRecord, Report};
 use crate::orders::{Order, Shared};
 use assignment::Assignment;
+pub(crate) use rebalance::Leaving;
 use rebalance::Revoking;
 
 /// How long the thread waits for a record before it looks at everything else: the delay of a rebalance or a seek.
@@ -60,6 +61,11 @@ pub(crate) struct Poller {
     /// Batches that wait for budget or for room in the queue.
     batches: VecDeque<Batch>,
     revoking: Option<Revoking>,
+    topics: Vec<String>,
+    brokers: String,
+    /// librdkafka's word that no broker is connected.
+    all_down: bool,
+    /// Whether that was said.
     unreachable: bool,
     failed: bool,
 }
@@ -91,6 +97,9 @@ impl Poller {
             news: VecDeque::new(),
             batches: VecDeque::new(),
             revoking: None,
+            topics: config.topics.clone(),
+            brokers: config.brokers_shown(),
+            all_down: false,
             unreachable: false,
             failed: false,
         })

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::topic_partition_list::Offset;
-use rdkafka::types::RDKafkaErrorCode as Code;
 use weir_pipeline::batch::{Generation, TopicPartition};
 use weir_pipeline::error::Error;
 use weir_pipeline::event::{Budget, Events};
@@ -17,13 +16,10 @@ use weir_pipeline::source::{Extent, Source, Start, TopicInfo};
 
 use crate::Client;
 use crate::config::KafkaConfig;
-use crate::error::{KafkaError, of_client, of_property, tidy};
+use crate::error::{KafkaError, is_unknown_topic, of_client, of_property, tidy};
 use crate::ffi::admin::{self, Unanswered, Which};
 use crate::orders::{Order, Shared};
-use crate::poll::Poller;
-
-/// How long a topic may be unknown before that is believed: a broker that has just started may not know its topics yet.
-const UNKNOWN_BELIEVED: Duration = Duration::from_secs(2);
+use crate::poll::{Leaving, Poller};
 
 /// How long closing may take before it goes on by itself.
 const CLOSE_MAX: Duration = Duration::from_secs(15);
@@ -32,7 +28,8 @@ const CLOSE_MAX: Duration = Duration::from_secs(15);
 ///
 /// Made by [`KafkaSource::connect`]; leaves the group when it is closed or dropped.
 pub struct KafkaSource {
-    client: Arc<Client>,
+    /// Held by the thread alone, so that it is closed there.
+    client: Weak<Client>,
     shared: Arc<Shared>,
     brokers: String,
     answer_timeout: Duration,
@@ -45,10 +42,10 @@ impl KafkaSource {
     /// # Errors
     /// Settings that make no sense, forbidden or unknown properties, certificates that cannot be read.
     pub fn connect(config: KafkaConfig, events: Events, budget: Budget) -> Result<Self, KafkaError> {
-        let client: Client = config.client_config()?.create().map_err(of_property)?;
+        let client: Client = config.client_config()?.create_with_context(Leaving).map_err(of_property)?;
         let client = Arc::new(client);
-        let shared = Arc::new(Shared::new());
-        let poller = Poller::new(&config, Arc::clone(&client), Arc::clone(&shared), events, budget)?;
+        let (shared, for_questions) = (Arc::new(Shared::new()), Arc::downgrade(&client));
+        let poller = Poller::new(&config, client, Arc::clone(&shared), events, budget)?;
         let for_thread = Arc::clone(&shared);
         thread::Builder::new()
             .name("weir-kafka".to_owned())
@@ -57,14 +54,20 @@ impl KafkaSource {
                 for_thread.set_closed();
             })
             .map_err(|e| KafkaError::Client(format!("no thread for the consumer: {e}")))?;
-        Ok(Self { client, shared, brokers: config.brokers_shown(), answer_timeout: config.answer_timeout })
+        Ok(Self {
+            client: for_questions,
+            shared,
+            brokers: config.brokers_shown(),
+            answer_timeout: config.answer_timeout,
+        })
     }
 
     /// How many offsets lie between what was last acked of each held partition (before the first ack: where the last
     /// seek went) and its end as the last fetch saw it. Asks nobody; partitions that were not fetched yet are left out.
     pub fn lag(&self) -> BTreeMap<TopicPartition, i64> {
+        let Some(client) = self.client.upgrade() else { return BTreeMap::new() };
         let lag = |(partition, next): (TopicPartition, i64)| {
-            let end = admin::seen_end(&self.client, &partition.topic, partition.partition)?;
+            let end = admin::seen_end(&client, &partition.topic, partition.partition)?;
             Some((partition, (end - next).max(0)))
         };
         self.shared.positions().into_iter().filter_map(lag).collect()
@@ -76,19 +79,12 @@ impl KafkaSource {
         topic: &str,
         question: impl Fn(&Arc<Client>, Instant, &dyn Fn() -> bool) -> Result<T, Unanswered> + Send + 'static,
     ) -> Result<T, KafkaError> {
-        let (client, shared) = (Arc::clone(&self.client), Arc::clone(&self.shared));
+        let closed = || KafkaError::Broken("it is closed".to_owned());
+        let (client, shared) = (self.client.upgrade().ok_or_else(closed)?, Arc::clone(&self.shared));
         let deadline = Instant::now() + self.answer_timeout;
         let answer = tokio::task::spawn_blocking(move || {
-            let began = Instant::now();
             let give_up = || shared.is_closing() || shared.refusal().is_some();
-            loop {
-                let answer = question(&client, deadline, &give_up);
-                let is_unknown = matches!(&answer, Err(Unanswered::Error(code, _)) if is_unknown_topic(*code));
-                if !is_unknown || began.elapsed() > UNKNOWN_BELIEVED || give_up() {
-                    return answer;
-                }
-                thread::sleep(Duration::from_millis(100));
-            }
+            admin::believe(&give_up, || question(&client, deadline, &give_up))
         });
         match answer.await {
             Ok(Ok(answer)) => Ok(answer),
@@ -136,13 +132,14 @@ impl Source for KafkaSource {
 
     fn ack(&self, next: &BTreeMap<TopicPartition, i64>) {
         self.shared.move_positions(next);
+        let Some(client) = self.client.upgrade() else { return };
         let mut list = TopicPartitionList::with_capacity(next.len());
         for (partition, offset) in next {
             if list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset)).is_err() {
                 return;
             }
         }
-        if let Err(error) = self.client.commit(&list, CommitMode::Async) {
+        if let Err(error) = client.commit(&list, CommitMode::Async) {
             tracing::debug!(%error, "an ack was not sent; the table has the offsets");
         }
     }
@@ -206,10 +203,6 @@ impl fmt::Debug for KafkaSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSource").field("brokers", &self.brokers).finish_non_exhaustive()
     }
-}
-
-fn is_unknown_topic(code: Code) -> bool {
-    matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic)
 }
 
 #[cfg(test)]

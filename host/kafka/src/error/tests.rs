@@ -45,5 +45,6 @@ fn retention_names_partition_and_both_offsets() {
 fn messages_of_librdkafka_are_made_to_fit_the_others() {
     assert_eq!(tidy("Broker transport failure.\n"), "broker transport failure");
     assert_eq!(tidy("SASL is off"), "SASL is off");
+    assert_eq!(tidy("Connect failed: refused (after 0ms in state CONNECT, 1 identical)"), "connect failed: refused");
     assert_eq!(tidy(""), "");
 }

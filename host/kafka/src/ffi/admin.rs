@@ -14,9 +14,13 @@ use rdkafka_sys as sys;
 
 use super::{Occurrence, Queue, text};
 use crate::Client;
+use crate::error::is_unknown_topic;
 
 /// How long a wait lasts before it is asked whether to give up.
 const SLICE: Duration = Duration::from_millis(100);
+
+/// How long a topic must be unknown: a broker that has just started may not know its topics yet.
+const UNKNOWN_BELIEVED: Duration = Duration::from_secs(2);
 
 /// Why a question has no answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +48,22 @@ pub(crate) enum Which {
     Latest,
     /// The first record that is as new as this time, milliseconds since 1970.
     Time(i64),
+}
+
+/// Asks again for a while when the answer is that there is no such topic.
+pub(crate) fn believe<T>(
+    give_up: &dyn Fn() -> bool,
+    question: impl Fn() -> Result<T, Unanswered>,
+) -> Result<T, Unanswered> {
+    let began = Instant::now();
+    loop {
+        let answer = question();
+        let is_unknown = matches!(&answer, Err(Unanswered::Error(code, _)) if is_unknown_topic(*code));
+        if !is_unknown || began.elapsed() > UNKNOWN_BELIEVED || give_up() {
+            return answer;
+        }
+        std::thread::sleep(SLICE);
+    }
 }
 
 /// Asks about one topic.

@@ -7,20 +7,17 @@
 //!
 //! What waits to be handed over of a partition that goes is dropped, and so are orders for it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, TopicPartitionList};
 use tokio::sync::oneshot;
 use weir_pipeline::batch::TopicPartition;
 use weir_pipeline::event::SourceEvent;
 
-use super::{Poller, TICK};
-use crate::error::KafkaError;
-use crate::ffi::Report;
-
-/// How long leaving the group may take.
-const LEAVE_MAX: Duration = Duration::from_secs(10);
+use super::Poller;
 
 /// A polite revocation that the loop has not answered yet.
 #[derive(Debug)]
@@ -32,11 +29,38 @@ pub(crate) struct Revoking {
     deadline: Instant,
 }
 
+/// Answers the group while the client closes. Until then the thread reads the group's events by itself.
+///
+/// What rdkafka would do by itself fails, and closing waits for ever, if there is a partition that the group gave and
+/// that was never sought.
+pub(crate) struct Leaving;
+
+impl ClientContext for Leaving {
+    /// What fails on the way out is nobody's concern.
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "while leaving the group");
+    }
+}
+
+impl ConsumerContext for Leaving {
+    fn rebalance(&self, client: &BaseConsumer<Self>, what: RDKafkaRespErr, _: &mut TopicPartitionList) {
+        let done = match what {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                client.incremental_assign(&TopicPartitionList::new())
+            }
+            _ => client.assignment().and_then(|fetched| client.incremental_unassign(&fetched)),
+        };
+        if let Err(error) = done {
+            tracing::debug!(%error, "a rebalance while leaving the group");
+        }
+    }
+}
+
 impl Poller {
     pub(crate) fn assigned(&mut self, partitions: Vec<(String, i32)>) {
         if let Err(e) = self.client.incremental_assign(&TopicPartitionList::new()) {
             let reason = e.to_string();
-            return self.fail(KafkaError::Answer { what: "an assignment cannot be taken".to_owned(), reason });
+            return self.fail(crate::KafkaError::Answer { what: "an assignment cannot be taken".to_owned(), reason });
         }
         let partitions: Vec<_> = partitions.into_iter().map(|(topic, p)| TopicPartition::new(topic, p)).collect();
         for partition in &partitions {
@@ -95,22 +119,8 @@ impl Poller {
         if let Some(revoking) = self.revoking.take() {
             self.unassign(&revoking.fetched);
         }
-        let deadline = Instant::now() + LEAVE_MAX;
-        if let Err(error) = self.client.close_queue() {
-            tracing::debug!(%error, "the consumer closes without a word to the group");
-            return;
-        }
-        while !self.client.closed() && Instant::now() < deadline {
-            let Some(mut occurrence) = self.group.poll(TICK) else { continue };
-            match occurrence.report() {
-                Report::Assign(_) => drop(self.client.incremental_assign(&TopicPartitionList::new())),
-                Report::Revoke(partitions) => {
-                    let (_, fetched) = self.let_go(partitions);
-                    self.unassign(&fetched);
-                }
-                _ => {}
-            }
-        }
+        // The client closes when the last that holds it is dropped, which is this thread, but for a question to the
+        // cluster that is still on its way.
     }
 
     /// Forgets partitions; which ones they were, and which of them librdkafka fetches.
@@ -133,7 +143,7 @@ impl Poller {
     fn unassign(&mut self, fetched: &TopicPartitionList) {
         if let Err(e) = self.client.incremental_unassign(fetched) {
             let reason = e.to_string();
-            self.fail(KafkaError::Answer { what: "partitions cannot be given back".to_owned(), reason });
+            self.fail(crate::KafkaError::Answer { what: "partitions cannot be given back".to_owned(), reason });
         }
     }
 }

@@ -190,6 +190,8 @@ async fn a_spent_budget_stops_delivery_but_not_membership_and_loses_nothing() {
     cluster.produce(0, (0..400).map(|i| vec![i as u8; 10_000]));
     let mut config = cluster.config();
     config.batch.bytes_max = 50_000;
+    config.properties.insert("max.poll.interval.ms".into(), "6000".into());
+    config.revoke_timeout = Duration::from_secs(5);
     let budget = Budget::new(200_000);
     let mut member = cluster.member_with(config, budget.clone());
     member.assigned().await;
@@ -203,7 +205,7 @@ async fn a_spent_budget_stops_delivery_but_not_membership_and_loses_nothing() {
     }
     let taken: usize = kept.iter().map(Batch::bytes).sum();
     assert!(taken > 100_000 && taken <= 200_000 && budget.taken() >= taken, "{taken}");
-    // Longer than the session: a member that did not go on heartbeating would be put out of the group.
+    // Longer than the session and the time between polls: a member that did not go on would be put out of the group.
     assert!(timeout(Duration::from_secs(7), member.inbox.recv()).await.is_err());
     let next = kept.last().unwrap().to;
     drop(kept);
@@ -227,27 +229,31 @@ async fn a_record_larger_than_the_budget_passes_alone() {
 #[tokio::test]
 async fn a_full_queue_holds_back_batches_but_no_rebalance() {
     let cluster = Cluster::start(2);
-    cluster.produce(0, numbers(5000));
+    cluster.produce(0, numbers(500));
+    cluster.produce(1, numbers(500));
     let mut config = cluster.config();
     config.batch.records_max = 10;
+    config.revoke_timeout = Duration::from_millis(200);
     let (events, inbox) = mpsc::channel(1);
     let source = KafkaSource::connect(config, events, Budget::new(64 << 20)).unwrap();
     let mut first = Member { source, inbox };
     assert_eq!(first.assigned().await, [0, 1].into());
     first.seek(0, 0, 1);
-    first.fetched().await;
+    first.seek(1, 0, 1);
+    // From here on the first member's loop hangs. The group goes on all the same.
     let mut second = cluster.member();
-    // One batch may be in the queue already, none overtakes what follows.
-    let gone = loop {
-        match first.next().await {
-            SourceEvent::Fetched(batch) => assert!(batch.to < 5000, "all batches came first"),
-            SourceEvent::Revoked(gone, _done) => break gone,
-            other => panic!("{other:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    assert_eq!(gone.len(), 1);
-    assert_eq!(second.assigned().await.len(), 1);
+    let taken = second.assigned().await;
+    assert_eq!(taken.len(), 1);
+    // What was in the queue, then the news, before any other batch.
+    let mut event = first.next().await;
+    if matches!(event, SourceEvent::Fetched(_)) {
+        event = first.next().await;
+    }
+    assert!(matches!(&event, SourceEvent::Revoked(gone, _) if taken.contains(&gone[0].partition)), "{event:?}");
+    let event = first.next().await;
+    assert!(matches!(&event, SourceEvent::Lost(gone) if taken.contains(&gone[0].partition)), "{event:?}");
+    let kept = first.fetched().await;
+    assert!(!taken.contains(&kept.source.partition));
 }
 
 #[tokio::test]
@@ -341,6 +347,17 @@ async fn an_offset_beyond_the_log_stops_the_pipeline() {
 }
 
 #[tokio::test]
+async fn a_topic_that_is_not_there_stops_the_pipeline() {
+    let cluster = Cluster::start(1);
+    let mut config = cluster.config();
+    config.topics.push("spins".into());
+    let mut member = cluster.member_with(config, Budget::new(1 << 20));
+    let error = member.failed().await;
+    assert_eq!(error.kind, Kind::Fatal);
+    assert!(error.message.starts_with("there is no topic \"spins\""), "{error}");
+}
+
+#[tokio::test]
 async fn nobody_answering_is_said_with_the_addresses_and_the_cause() {
     let mut config = KafkaConfig::new(vec!["127.0.0.1:1".into()], vec![TOPIC.into()], "weir");
     config.answer_timeout = Duration::from_secs(1);
@@ -366,6 +383,18 @@ async fn the_lag_is_what_is_not_acked_yet() {
     member.source.ack(&[(at(0), 7), (at(5), 1)].into());
     assert_eq!(member.source.lag(), [(at(0), 3)].into());
     member.source.close().await;
+}
+
+#[tokio::test]
+async fn closing_ends_also_with_a_partition_that_was_never_sought() {
+    let cluster = Cluster::start(2);
+    let mut member = cluster.member();
+    member.assigned().await;
+    member.seek(1, 0, 1);
+    timeout(Duration::from_secs(5), member.source.close()).await.unwrap();
+    assert!(*member.source.shared.closed().borrow());
+    let error = member.source.describe(TOPIC).await.unwrap_err();
+    assert_eq!(error.message, "the Kafka client cannot go on: it is closed");
 }
 
 #[tokio::test]
