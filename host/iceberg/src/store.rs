@@ -95,7 +95,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The object store said no.
-    #[error("cannot {doing} {location}: {source}")]
+    #[error("cannot {doing} {location}: {}", brief(source))]
     Object {
         /// What was under way.
         doing: &'static str,
@@ -289,7 +289,7 @@ impl Store {
     }
 
     /// Changes a file if it is still the version that was read; with no tag, makes it if none is there. For S3; on a
-    /// disk this is done under a lock ([`local::Lock`]).
+    /// disk this is done under a lock.
     pub async fn replace(&self, location: &str, bytes: Bytes, read: Option<Tag>) -> Result<Written, StoreError> {
         let mode = match read {
             Some(Tag(e_tag)) => PutMode::Update(UpdateVersion { e_tag, version: None }),
@@ -411,6 +411,20 @@ impl Place {
     pub fn is_same(a: &str, b: &str) -> bool {
         matches!((Self::of(a), Self::of(b)), (Ok(a), Ok(b)) if a == b)
     }
+}
+
+/// An object store's words, without the document that comes with them: a page that repeats the signed request.
+fn brief(e: &object_store::Error) -> String {
+    let said = e.to_string();
+    let Some((before, document)) = said.split_once("<?xml").or_else(|| said.split_once("<Error>")) else {
+        return said;
+    };
+    let element = |name: &str| {
+        let (_, rest) = document.split_once(&format!("<{name}>"))?;
+        rest.split_once("</").map(|(text, _)| text.to_string())
+    };
+    let told: Vec<String> = ["Code", "Message"].into_iter().filter_map(element).collect();
+    format!("{} {}", before.trim_end(), told.join(": "))
 }
 
 fn location_error(location: &str, reason: impl fmt::Display) -> StoreError {

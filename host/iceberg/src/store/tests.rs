@@ -72,3 +72,13 @@ fn keys_are_not_shown() {
     let s3 = S3Options { access_key: Some("id".into()), secret_key: Some("hush".into()), ..S3Options::default() };
     assert!(!format!("{s3:?}").contains("hush"));
 }
+
+#[test]
+fn an_error_of_s3_is_told_in_one_line_without_the_signed_request() {
+    let page = "403 Forbidden: <?xml version=\"1.0\"?>\n<Error><Code>SignatureDoesNotMatch</Code><Message>Check your \
+                key.</Message><StringToSign>AWS4 20261125</StringToSign></Error>";
+    let source = Box::new(object_store::Error::Generic { store: "S3", source: page.into() });
+    let e = StoreError::Object { doing: "write", location: "s3://b/k".to_string(), source };
+    let said = e.to_string();
+    assert!(said.ends_with("403 Forbidden: SignatureDoesNotMatch: Check your key."), "{said}");
+}

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use iceberg::spec::{FormatVersion, TableMetadata, Transform};
 use iceberg::{TableCreation, TableIdent};
+use weir_pipeline::error::Error;
 use weir_pipeline::sink::SwapError;
 use weir_pipeline::transform::TableSchema;
 
@@ -49,7 +50,7 @@ pub enum OpenError {
         /// The table.
         table: TableIdent,
         /// Which and why.
-        source: SchemaError,
+        source: Box<SchemaError>,
     },
     /// The TOML's partitioning or order cannot be.
     #[error("table {table}: {source}")]
@@ -80,6 +81,12 @@ impl OpenError {
             Self::Passing(_) => true,
             Self::Schema { .. } | Self::Arrangement { .. } | Self::Format { .. } => false,
         }
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(e: OpenError) -> Self {
+        if e.is_passing() { Self::retry(e) } else { Self::fatal(e) }
     }
 }
 
@@ -114,7 +121,7 @@ pub(super) async fn open(catalog: &Catalog, options: &TableOptions, plugin: &Tab
 
 fn creation(options: &TableOptions, plugin: &TableSchema) -> Result<TableCreation, OpenError> {
     let table = || options.ident.clone();
-    let schema = create_schema(plugin).map_err(|source| OpenError::Schema { table: table(), source })?;
+    let schema = create_schema(plugin).map_err(|e| OpenError::Schema { table: table(), source: Box::new(e) })?;
     let arrange = |source| OpenError::Arrangement { table: table(), source };
     let spec = arrangement::partition_spec(&schema, &options.partition_by).map_err(arrange)?;
     let order = arrangement::sort_order(&schema, &options.sort_by).map_err(arrange)?;
@@ -176,7 +183,7 @@ pub(super) async fn evolve(catalog: &Catalog, ident: &TableIdent, plugin: &Table
         }
         let loaded = catalog.load(ident).await?;
         check_format(ident, &loaded.metadata)?;
-        let schema_error = |source| OpenError::Schema { table: ident.clone(), source };
+        let schema_error = |e| OpenError::Schema { table: ident.clone(), source: Box::new(e) };
         let current = loaded.metadata.current_schema();
         let missing = reconcile(current, plugin).map_err(schema_error)?.missing;
         if missing.is_empty() {
@@ -210,7 +217,7 @@ pub(super) async fn evolve(catalog: &Catalog, ident: &TableIdent, plugin: &Table
 /// What files are to be written for.
 pub(super) fn target(ident: &TableIdent, loaded: &Loaded, plugin: &TableSchema) -> Result<WriteTarget, OpenError> {
     let reconciled = reconcile(loaded.metadata.current_schema(), plugin)
-        .map_err(|source| OpenError::Schema { table: ident.clone(), source })?;
+        .map_err(|e| OpenError::Schema { table: ident.clone(), source: Box::new(e) })?;
     match reconciled.missing.first() {
         None => Ok(WriteTarget { metadata: Arc::clone(&loaded.metadata), mapping: reconciled.mapping }),
         Some(missing) => Err(OpenError::Passing(format!("table {ident} has lost column {}", missing.name))),

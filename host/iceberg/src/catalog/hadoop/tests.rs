@@ -210,39 +210,55 @@ async fn a_committer_that_sleeps_before_it_reads_the_hint_finds_its_commit_done(
     let own = create_next_version(&lake, &base, 7).await;
     lake.append(1).await;
     lake.append(1).await;
-    let Kind { hadoop, folder } = parts(&lake);
+    let (hadoop, folder) = parts(&lake);
     let location = folder.version_location(&base.metadata, 2);
     let found = hadoop.woken_late(&ident(), &folder, &location, Some(own)).await.unwrap();
     assert_eq!(version(&found), 4);
     assert!(versions(&lake).contains(&2), "it is part of the history");
 }
 
-struct Kind {
-    hadoop: Hadoop,
-    folder: Folder,
-}
-
-fn parts(lake: &Lake) -> Kind {
+fn parts(lake: &Lake) -> (Hadoop, Folder) {
     let hadoop = Hadoop::new(lake.store.clone());
     let folder = hadoop.folder(&ident()).unwrap();
-    Kind { hadoop, folder }
+    (hadoop, folder)
 }
 
-#[tokio::test]
+/// Answers one read of the hint, which waits for it: a pipe stands in the hint's place, a new one for each read.
+fn answer_hint(path: &std::path::Path, text: &str) {
+    use std::io::Write;
+    let mut pipe = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    make_pipe(path);
+    pipe.write_all(text.as_bytes()).unwrap();
+}
+
+fn make_pipe(path: &std::path::Path) {
+    std::fs::remove_file(path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_slept_between_hint_and_look_ahead_starts_over() {
-    let lake = hadoop().await;
+    let lake = Arc::new(hadoop().await);
     lake.create(&KEEP_TWO).await;
     lake.append(1).await;
-    // What the sleeping reader saw of the hint; three commits and deletions later the file is still there by chance.
     let old = std::fs::read(metadata_folder(&lake).join("v2.metadata.json")).unwrap();
     for _ in 0..6 {
         lake.append(1).await;
     }
+    // Version 2 is still there, version 3 is not: what the reader sees whose look ahead meets the deletions.
     std::fs::write(metadata_folder(&lake).join("v2.metadata.json"), old).unwrap();
-    let Kind { folder, .. } = parts(&lake);
-    // It would find version 2 and nothing behind it; the hint, read again, says 8.
-    assert_eq!(folder.file_of(3).await.unwrap(), None);
-    assert_eq!(version(&load(&lake).await), 8);
+    let hint = metadata_folder(&lake).join("version-hint.text");
+    make_pipe(&hint);
+    let reader = Arc::clone(&lake);
+    let reading = tokio::spawn(async move { version(&load(&reader).await) });
+    let answering = tokio::task::spawn_blocking(move || {
+        // Read before it slept; read again after: three commits and more have passed. Then it starts over.
+        for text in ["2", "8", "8", "8"] {
+            answer_hint(&hint, text);
+        }
+    });
+    assert_eq!(reading.await.unwrap(), 8);
+    answering.await.unwrap();
 }
 
 #[tokio::test]
