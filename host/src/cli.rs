@@ -135,7 +135,8 @@ fn end(output: Format, failure: &Failure) -> ExitCode {
 }
 
 fn start_log(filter: &str, output: Format) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+    // What Kafka's client has to say comes as errors and warnings of Weir's own.
+    let filter = EnvFilter::try_new(format!("{filter},rdkafka=off")).unwrap_or_else(|_| EnvFilter::new("warn"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _ = match output {
         Format::Human => log.with_target(false).try_init(),
@@ -151,7 +152,9 @@ fn load(files: &[PathBuf], output: Format) -> Result<Vec<Pipeline>, Failure> {
             Format::Human => {
                 let _ = write!(std::io::stderr(), "{report}");
             }
-            Format::Json => line_out(&serde_json::json!({ "event": "error", "code": 2, "diagnostics": report.to_json() })),
+            Format::Json => {
+                line_out(&serde_json::json!({ "event": "error", "code": 2, "diagnostics": report.to_json() }))
+            }
         }
         Failure::Shown(2)
     })

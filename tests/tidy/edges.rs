@@ -21,6 +21,7 @@ const INTERNAL: &[(&str, &[&str])] = &[
     (
         "weir-tests",
         &[
+            "weir",
             "weir-pipeline",
             "weir-kafka",
             "weir-otlp",
@@ -44,7 +45,7 @@ const EXTERNAL: &[(&str, &[&str])] = &[
     ("rdkafka-sys", &["weir-kafka", "weir-demo", "weir-tests"]),
     ("wasmtime", &["weir-wasm"]),
     ("iceberg", &["weir-iceberg", "weir-query"]),
-    ("parquet", &["weir-iceberg"]),
+    ("parquet", &["weir-iceberg", "weir-query"]),
     ("datafusion", &["weir-query"]),
 ];
 

@@ -12,6 +12,7 @@ const VAGUE: &[&str] = &["util", "utils", "common", "helper", "helpers", "types"
 /// The modules in which `unsafe` may stand, with their submodules, and why it is needed there.
 const UNSAFE: &[(&str, &str)] = &[
     ("host/wasm/src/compiled", "loads precompiled components, which wasmtime trusts"),
+    ("host/demo/src/broker/mock", "settings of librdkafka's mock cluster that rdkafka does not wrap"),
     ("host/kafka/src/ffi", "calls of librdkafka that rdkafka does not wrap, DescribeTopics among them"),
 ];
 

@@ -4,7 +4,7 @@
 //! which the Collector writes them, so that the next key of an object is mostly the next row of its table.
 //! `string_value_strindex` and `key_strindex` are not here: they point into a dictionary that only profiles have.
 
-mod common;
+mod attributes;
 mod logs;
 mod metrics;
 mod traces;

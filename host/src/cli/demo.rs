@@ -16,7 +16,8 @@ use crate::assemble::{Wishes, open_catalog};
 use crate::progress::Format;
 
 const TOPIC: &str = "otel-traces-lake";
-const PARTITIONS: i32 = 4;
+/// The embedded broker keeps five megabytes of each.
+const PARTITIONS: i32 = 12;
 
 /// The seed question: which operations are slowest?
 const SLOWEST: &str = "\

@@ -100,9 +100,8 @@ fn an_hour_ago_ms() -> u64 {
 async fn stoppable(order: Order) -> Result<Written, Failure> {
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let stopped = std::sync::Arc::clone(&stop);
-    let work = tokio::task::spawn_blocking(move || {
-        produce(&order, |_| !stopped.load(std::sync::atomic::Ordering::Relaxed))
-    });
+    let work =
+        tokio::task::spawn_blocking(move || produce(&order, |_| !stopped.load(std::sync::atomic::Ordering::Relaxed)));
     let signal = tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             stop.store(true, std::sync::atomic::Ordering::Relaxed);

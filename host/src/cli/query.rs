@@ -63,7 +63,6 @@ pub(super) async fn answer(catalog: Catalog, sql: &str, output: Format) -> Resul
     Ok(())
 }
 
-
 /// The terminal's width, where standard output is one and says it.
 pub(super) fn screen_width() -> Option<usize> {
     let columns = std::env::var("COLUMNS").ok()?;

@@ -17,6 +17,7 @@ mod error;
 mod failure;
 mod instance;
 mod limits;
+pub mod native;
 mod plugin;
 mod schema;
 mod stage;

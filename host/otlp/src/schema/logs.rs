@@ -1,6 +1,6 @@
 //! `opentelemetry/proto/logs/v1/logs.proto`.
 
-use super::common::{ANY_VALUE, KEY_VALUE, RESOURCE, SCOPE};
+use super::attributes::{ANY_VALUE, KEY_VALUE, RESOURCE, SCOPE};
 use super::{Field, Kind, Message, Scalar};
 
 pub(super) static LOGS_DATA: Message =

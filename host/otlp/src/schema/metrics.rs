@@ -1,6 +1,6 @@
 //! `opentelemetry/proto/metrics/v1/metrics.proto`.
 
-use super::common::{KEY_VALUE, RESOURCE, SCOPE};
+use super::attributes::{KEY_VALUE, RESOURCE, SCOPE};
 use super::{Field, Kind, Message, Scalar};
 
 pub(super) static METRICS_DATA: Message =

@@ -1,6 +1,6 @@
 //! `opentelemetry/proto/trace/v1/trace.proto`.
 
-use super::common::{KEY_VALUE, RESOURCE, SCOPE};
+use super::attributes::{KEY_VALUE, RESOURCE, SCOPE};
 use super::{Field, Kind, Message, Scalar};
 
 pub(super) static TRACES_DATA: Message =
