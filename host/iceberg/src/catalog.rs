@@ -148,7 +148,9 @@ impl Catalog {
             Err(CatalogError::NotFound(_)) => return Ok(None),
             Err(e) => return Err(e),
         };
+        let unreadable = |e: iceberg::Error| CatalogError::Refused(format!("table {ident}: {e}"));
         iceberg::table::Table::builder()
+            .runtime(iceberg::Runtime::try_current().map_err(unreadable)?)
             .identifier(ident.clone())
             .metadata(loaded.metadata)
             .metadata_location(loaded.location)
@@ -156,7 +158,7 @@ impl Catalog {
             .readonly(true)
             .build()
             .map(Some)
-            .map_err(|e| CatalogError::Refused(format!("table {ident}: {e}")))
+            .map_err(unreadable)
     }
 
     /// Whether a table is there.
