@@ -45,7 +45,7 @@ impl QueryError {
             DataFusionError::ResourcesExhausted(why) => too_large(why),
             DataFusionError::SQL(why, _) => Self::Syntax(why.to_string()),
             DataFusionError::External(why) => Self::Failed(why.to_string()),
-            root => Self::Plan(root.strip_backtrace()),
+            root => Self::Plan(plain(root)),
         }
     }
 
@@ -54,11 +54,23 @@ impl QueryError {
         match error.find_root() {
             DataFusionError::ResourcesExhausted(why) => too_large(why),
             DataFusionError::External(why) => Self::Failed(why.to_string()),
-            root => Self::Failed(root.strip_backtrace()),
+            root => Self::Failed(plain(root)),
         }
     }
 }
 
 fn too_large(why: &str) -> QueryError {
     QueryError::TooLarge(format!("the query needs more memory than its limit: {why}"))
+}
+
+/// What an error says, without the name of its kind before it.
+fn plain(error: &DataFusionError) -> String {
+    match error {
+        DataFusionError::Plan(why) | DataFusionError::Execution(why) | DataFusionError::NotImplemented(why) => {
+            why.split(DataFusionError::BACK_TRACE_SEP).next().unwrap_or(why).to_owned()
+        }
+        DataFusionError::SchemaError(why, _) => why.to_string(),
+        DataFusionError::ArrowError(why, _) => why.to_string(),
+        other => other.strip_backtrace(),
+    }
 }

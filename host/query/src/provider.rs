@@ -58,6 +58,8 @@ impl IcebergTable {
         let mut columns = Columns::default();
         for (field, source) in seen.as_struct().fields().iter().zip(&sources) {
             let at_the_time = source.as_ref().and_then(|source| written.field_by_id(source.id));
+            // To the crate's filters a file that lacks the column has nulls there, whatever its default is.
+            let at_the_time = at_the_time.filter(|field| field.initial_default.is_none());
             if let Some(Type::Primitive(primitive)) = at_the_time.map(|field| field.field_type.as_ref())
                 && let Some(source) = source
             {

@@ -26,6 +26,9 @@ use crate::adapt::Adapter;
 /// A file larger than this is read by several partitions, row groups apart.
 const SPLIT_BYTES: u64 = 32 << 20;
 
+/// Files that a stream reads beside each other: a store answers late, and each file is asked more than once.
+const FILES_AT_ONCE: usize = 4;
+
 /// How the files of one scan are read.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
@@ -177,7 +180,7 @@ impl ExecutionPlan for IcebergScan {
     }
 }
 
-/// One partition's rows, file after file.
+/// One partition's rows, in no order.
 fn read(
     reading: Reading,
     tasks: Vec<FileScanTask>,
@@ -191,7 +194,8 @@ fn read(
         let (file_io, may_lack) = (file_io.clone(), may_lack.clone());
         async move { if may_lack.is_empty() { Ok(task) } else { without_absent(&file_io, task, &may_lack).await } }
     });
-    let reader = table.reader_builder().with_batch_size(batch_rows).with_data_file_concurrency_limit(1).build();
+    let reader =
+        table.reader_builder().with_batch_size(batch_rows).with_data_file_concurrency_limit(FILES_AT_ONCE).build();
     let batches = match reader.read(tasks.boxed()) {
         Ok(scan) => scan.stream(),
         Err(why) => stream::once(async move { Err(why) }).boxed(),

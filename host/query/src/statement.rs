@@ -76,7 +76,11 @@ pub fn split(sql: &str) -> Result<Vec<String>, QueryError> {
 /// # Errors
 /// [`QueryError::Syntax`], or [`QueryError::Refused`] where it is not a question.
 pub(crate) fn parse(sql: &str) -> Result<Parsed, QueryError> {
-    let (tokens, clauses) = take_clauses(tokens(sql)?)?;
+    let tokens = tokens(sql)?;
+    if tokens.len() > TOKENS_MAX {
+        return Err(QueryError::Refused(format!("the statement is too long: more than {TOKENS_MAX} words and signs")));
+    }
+    let (tokens, clauses) = take_clauses(tokens)?;
     let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);
     let mut statements = parser.parse_statements().map_err(|why| QueryError::Syntax(why.to_string()))?;
     let statement = match (statements.pop(), statements.len()) {
@@ -92,6 +96,12 @@ pub(crate) fn parse(sql: &str) -> Result<Parsed, QueryError> {
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
     Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(|why| QueryError::Syntax(why.to_string()))
 }
+
+/// An expression, or a chain of set operations, deeper than this is refused: streams go down it by recursion too, on
+/// stacks of 2 MiB that hold three times as much where nothing is optimised.
+const DEPTH_MAX: usize = 250;
+/// A statement of more tokens than this is refused before anything goes down it.
+const TOKENS_MAX: usize = 20_000;
 
 /// The name that holds a clause's place.
 const PLACE: &str = "\u{0}as of ";
@@ -194,7 +204,7 @@ fn namespace_of(mut parts: Vec<String>) -> String {
 }
 
 fn query(mut statement: Statement, clauses: Vec<AsOf>) -> Result<Parsed, QueryError> {
-    let mut visitor = Names { clauses: clauses.into_iter().map(Some).collect(), renamed: Vec::new() };
+    let mut visitor = Names { clauses: clauses.into_iter().map(Some).collect(), renamed: Vec::new(), depth: 0 };
     if let ControlFlow::Break(error) = statement.visit(&mut visitor) {
         return Err(error);
     }
@@ -208,6 +218,8 @@ fn query(mut statement: Statement, clauses: Vec<AsOf>) -> Result<Parsed, QueryEr
 struct Names {
     clauses: Vec<Option<AsOf>>,
     renamed: Vec<Renamed>,
+    /// How many expressions are around the one visited.
+    depth: usize,
 }
 
 impl Names {
@@ -250,6 +262,9 @@ impl VisitorMut for Names {
     }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<QueryError> {
+        if set_depth(&query.body) > DEPTH_MAX {
+            return ControlFlow::Break(too_deep());
+        }
         match writes(&query.body) {
             Some(what) => ControlFlow::Break(QueryError::Refused(format!(
                 "queries only read: {what} is not answered here, write SELECT"
@@ -258,12 +273,35 @@ impl VisitorMut for Names {
         }
     }
 
+    fn pre_visit_expr(&mut self, _: &mut Expr) -> ControlFlow<QueryError> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX { ControlFlow::Break(too_deep()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn post_visit_expr(&mut self, _: &mut Expr) -> ControlFlow<QueryError> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<QueryError> {
         match statement {
             Statement::Query(_) | Statement::Explain { .. } => ControlFlow::Continue(()),
             other => ControlFlow::Break(refused(other)),
         }
     }
+}
+
+fn too_deep() -> QueryError {
+    QueryError::Refused(format!("the statement is more than {DEPTH_MAX} deep: write IN (...) for a long chain of OR"))
+}
+
+fn set_depth(body: &SetExpr) -> usize {
+    let (mut depth, mut body) = (0, body);
+    while let SetExpr::SetOperation { left, .. } = body {
+        depth += 1;
+        body = left;
+    }
+    depth
 }
 
 fn writes(body: &SetExpr) -> Option<&'static str> {

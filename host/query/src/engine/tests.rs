@@ -9,7 +9,7 @@ use crate::lab::{DAY_MICROS, Lake, Span, span};
 use crate::render::table;
 use crate::scan::IcebergScan;
 
-const SEED_SLOWEST: &str = "
+const SLOWEST_SERVICES: &str = "
 -- Find the slowest services over the last 30 days
 SELECT
     service_name,
@@ -23,7 +23,7 @@ ORDER BY p99_ms DESC
 LIMIT 20;
 ";
 
-const SEED_LAST_WEEK: &str = "
+const AS_OF_LAST_WEEK: &str = "
 -- Time travel: query data as it existed last week
 SELECT count(*) as total_spans
 FROM lakehouse.telemetry.traces
@@ -88,7 +88,7 @@ async fn files(engine: &Engine, sql: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_seeds_first_query_answers_as_written_and_reads_only_its_thirty_days() {
+async fn the_slowest_services_are_found_by_trinos_and_sparks_sql_and_only_thirty_days_are_read() {
     let now = now_micros();
     let mut recent: Vec<Span> = (0..3).map(|_| span(now - DAY_MICROS, "cart", "GET /cart", 20.0)).collect();
     recent.extend((0..2).map(|_| span(now - 2 * DAY_MICROS, "checkout", "POST /order", 250.0)));
@@ -103,16 +103,16 @@ checkout      POST /order      250.0           2
 cart          GET /cart         20.0           3
 (2 rows)
 ";
-    assert_eq!(text(&engine, SEED_SLOWEST).await, expected);
-    assert_eq!(files(&engine, SEED_SLOWEST).await, 2);
+    assert_eq!(text(&engine, SLOWEST_SERVICES).await, expected);
+    assert_eq!(files(&engine, SLOWEST_SERVICES).await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_seeds_second_query_answers_as_written() {
+async fn the_table_of_last_week_is_asked_for_as_in_trino_and_spark() {
     let lake = lake().await;
     lake.retime("telemetry.traces", &TIMES_MS).await;
     let expected = "total_spans\n───────────\n          5\n(1 row)\n";
-    assert_eq!(text(&lake.engine(), SEED_LAST_WEEK).await, expected);
+    assert_eq!(text(&lake.engine(), AS_OF_LAST_WEEK).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -431,4 +431,19 @@ async fn each_query_sees_the_newest_head() {
     assert_eq!(one(&engine, "SELECT count(*) FROM traces").await, "6");
     lake.append("telemetry.traces", &appends()[0]).await;
     assert_eq!(one(&engine, "SELECT count(*) FROM traces").await, "8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deep_statement_is_answered_or_refused_but_takes_nothing_with_it() {
+    let engine = lake().await.engine();
+    let where_all = |count: usize| {
+        let terms: Vec<String> = (0..count).map(|term| format!("abs(duration_ms) <> {term}.25")).collect();
+        format!("SELECT count(*) FROM traces WHERE {}", terms.join(" AND "))
+    };
+    assert_eq!(one(&engine, &where_all(200)).await, "6");
+    assert!(refusal(&engine, &where_all(300)).await.contains("250 deep"));
+    let unions = |count: usize| format!("SELECT count(*) FROM ({})", vec!["SELECT 1"; count].join(" UNION ALL "));
+    assert_eq!(one(&engine, &unions(200)).await, "200");
+    assert!(refusal(&engine, &unions(300)).await.contains("250 deep"));
+    assert!(refusal(&engine, &where_all(10_000)).await.contains("too long"));
 }

@@ -14,7 +14,7 @@ use crate::config::shape;
 
 use super::{catalog, table_name};
 
-/// The seed of the trade: shorter is fresher and makes more, smaller files.
+/// Shorter is fresher, and makes more and smaller files.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(30);
 
 pub(super) fn iceberg(section: &Section<'_>) -> Option<IcebergSink> {
