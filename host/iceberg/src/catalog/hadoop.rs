@@ -67,6 +67,9 @@ impl Hadoop {
                 read => read?,
             };
             folder.check_location(ident, &metadata)?;
+            // In the table's own spelling, which is what its log will say.
+            let name = location.rsplit('/').next().unwrap_or_default();
+            let location = format!("{}/metadata/{name}", metadata.location());
             return Ok(Loaded { metadata: Arc::new(metadata), location, token: Token::Version(version) });
         }
         Err(CatalogError::Unavailable(format!("{ident} changes too quickly to be read: {LOADS_MAX} attempts")))

@@ -111,6 +111,13 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
+    /// Takes the lock, and blocks until it can.
+    pub(crate) fn take(folder: &Path) -> io::Result<Self> {
+        let file = File::open(folder)?;
+        file.lock()?;
+        Ok(Self { _held: file })
+    }
+
     /// Takes the lock if nobody, in this process or another, has it.
     pub(crate) fn try_take(folder: &Path) -> io::Result<Option<Self>> {
         let file = File::open(folder)?;

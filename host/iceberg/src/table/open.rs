@@ -238,39 +238,58 @@ pub(super) fn differs(then: &TableMetadata, now: &TableMetadata) -> bool {
         || written(then) != written(now)
 }
 
+/// Something that the TOML says and the table has otherwise.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Difference {
+    what: String,
+    wanted: String,
+    found: String,
+    /// What Spark would be told to make the table as the TOML says.
+    command: String,
+}
+
 /// Says in what the table differs from the TOML, and how that would be changed.
 fn say_differences(options: &TableOptions, metadata: &TableMetadata) -> Result<(), OpenError> {
     let table = &options.ident;
-    let arrange = |source| OpenError::Arrangement { table: table.clone(), source };
-    let wanted = spelled::<Term>(&options.partition_by).map_err(arrange)?;
+    let found =
+        differences(options, metadata).map_err(|source| OpenError::Arrangement { table: table.clone(), source })?;
+    for Difference { what, wanted, found, command } in found {
+        tracing::warn!(%table, what, wanted, found, command, "the table is not as the pipeline says, and stays as it is");
+    }
+    Ok(())
+}
+
+/// In what the table differs from the TOML. What the TOML does not say is no difference.
+pub(super) fn differences(
+    options: &TableOptions,
+    metadata: &TableMetadata,
+) -> Result<Vec<Difference>, ArrangementError> {
+    let table = &options.ident;
+    let mut differences = Vec::new();
+    let mut push = |what: &str, wanted: String, found: String, command: String| {
+        differences.push(Difference { what: what.to_string(), wanted, found, command });
+    };
+    let wanted = spelled::<Term>(&options.partition_by)?;
     let found = arrangement::partition_terms(metadata);
     if !wanted.is_empty() && wanted != found {
-        let drop = found
-            .iter()
-            .filter(|t| !wanted.contains(t))
-            .map(|t| format!("ALTER TABLE {table} DROP PARTITION FIELD {t}"));
-        let add = wanted
-            .iter()
-            .filter(|t| !found.contains(t))
-            .map(|t| format!("ALTER TABLE {table} ADD PARTITION FIELD {t}"));
+        let alter = |verb: &str, term: &String| format!("ALTER TABLE {table} {verb} PARTITION FIELD {term}");
+        let drop = found.iter().filter(|term| !wanted.contains(term)).map(|term| alter("DROP", term));
+        let add = wanted.iter().filter(|term| !found.contains(term)).map(|term| alter("ADD", term));
         let command = drop.chain(add).collect::<Vec<_>>().join("; ");
-        let (wanted, found) = (wanted.join(", "), found.join(", "));
-        tracing::warn!(%table, wanted, found, command, "the table is partitioned otherwise, and stays so");
+        push("partition_by", wanted.join(", "), found.join(", "), command);
     }
-    let wanted = spelled::<SortTerm>(&options.sort_by).map_err(arrange)?;
+    let wanted = spelled::<SortTerm>(&options.sort_by)?;
     let found = arrangement::sort_terms(metadata);
     if !wanted.is_empty() && wanted != found {
         let command = format!("ALTER TABLE {table} WRITE LOCALLY ORDERED BY {}", wanted.join(", "));
-        let (wanted, found) = (wanted.join(", "), found.join(", "));
-        tracing::warn!(%table, wanted, found, command, "the table is sorted otherwise, and stays so");
+        push("sort_by", wanted.join(", "), found.join(", "), command);
     }
     for (key, wanted) in options.properties.iter().filter(|(key, _)| *key != "format-version") {
         let found = metadata.properties().get(key);
         if found != Some(wanted) {
             let command = format!("ALTER TABLE {table} SET TBLPROPERTIES ('{key}' = '{wanted}')");
-            let found = found.map_or("unset", String::as_str);
-            tracing::warn!(%table, property = key, wanted, found, command, "the table's property is another, and stays");
+            push(key, wanted.clone(), found.cloned().unwrap_or_default(), command);
         }
     }
-    Ok(())
+    Ok(differences)
 }

@@ -338,3 +338,26 @@ async fn an_arrangement_that_cannot_be_is_refused_before_anything_is_made() {
     assert!(e.to_string().contains("when"), "{e}");
     assert!(lake.catalog.list(None).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn what_the_table_has_otherwise_is_said_with_the_command_that_changes_it() {
+    let lake = hadoop().await;
+    let metadata = fixture::metadata(&["day(timestamp)".to_string(), "trace_id".to_string()], &[]);
+    let mut options = options(&lake);
+    options.properties.insert("write.target-file-size-bytes".to_string(), "1048576".to_string());
+    let found = open::differences(&options, &metadata).unwrap();
+    let commands: Vec<String> = found.iter().map(|difference| format!("{difference:?}")).collect();
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    for (said, command) in commands.iter().zip([
+        "ALTER TABLE telemetry.spans DROP PARTITION FIELD trace_id; ALTER TABLE telemetry.spans ADD PARTITION FIELD service",
+        "ALTER TABLE telemetry.spans WRITE LOCALLY ORDERED BY timestamp asc nulls first",
+        "ALTER TABLE telemetry.spans SET TBLPROPERTIES ('write.target-file-size-bytes' = '1048576')",
+    ]) {
+        assert!(said.contains(command), "{said}");
+    }
+    // As it is, and as it might be spelt; what is not said is no difference.
+    options.partition_by = vec!["days( timestamp )".to_string(), "identity(trace_id)".to_string()];
+    options.sort_by.clear();
+    options.properties.clear();
+    assert_eq!(open::differences(&options, &metadata).unwrap(), []);
+}

@@ -92,15 +92,21 @@ impl Spill {
         }
         let folder = self.above.join(format!("{}{}", Self::PREFIX, Uuid::now_v7()));
         let error = |source| WriteError::Io { doing: "make", path: folder.clone(), source };
-        std::fs::create_dir_all(&folder).map_err(error)?;
+        std::fs::create_dir_all(&self.above).map_err(error)?;
+        // Held while a folder is there and not yet locked: a sweep, of another thread or process, would take it for one
+        // that a killed process left.
+        let _making = local::Lock::take(&self.above).map_err(error)?;
+        if let Some((folder, _)) = self.folder.get() {
+            return Ok(folder.clone());
+        }
+        std::fs::create_dir(&folder).map_err(error)?;
         let lock = local::Lock::try_take(&folder).map_err(error)?;
         let Some(lock) = lock else {
             return Err(error(std::io::Error::other("somebody else has a new folder locked")));
         };
         self.sweep();
-        // Another thread may have been quicker: its folder is as good, and this one is swept later.
-        let _ = self.folder.set((folder, lock));
-        self.folder()
+        let _ = self.folder.set((folder.clone(), lock));
+        Ok(folder)
     }
 
     /// Removes folders that no living process has locked.

@@ -322,6 +322,10 @@ async fn a_moved_table_is_refused_and_another_spelling_is_not() {
     assert!(loaded.metadata.location().starts_with("file:/") && !loaded.metadata.location().starts_with("file://"));
     let staged = lake.append(1).await;
     assert_eq!(staged.metadata.location(), loaded.metadata.location(), "the table's own spelling stays");
+    assert_eq!(
+        staged.metadata.metadata_log()[0].metadata_file,
+        format!("{}/metadata/v1.metadata.json", loaded.metadata.location())
+    );
     let text = text.replace("/telemetry/spans\"", "/telemetry/elsewhere\"");
     std::fs::write(metadata_folder(&lake).join("v2.metadata.json"), text).unwrap();
     let e = lake.catalog.load(&ident()).await.unwrap_err();
