@@ -24,6 +24,10 @@ pub(super) fn join(arrays: &[ArrayRef]) -> Result<Joined, ArrowError> {
     if whole.iter().any(|values| values.null_count() > 0) {
         return Err(ArrowError::InvalidArgumentError("a dictionary with a null among its values".to_string()));
     }
+    if let [only] = &whole[..] {
+        let unchanged = Arc::new((0..only.len() as i32).collect());
+        return Ok(Joined { keys, renumber: vec![unchanged], values: Arc::clone(parts[0].values()) });
+    }
     let mut known: HashMap<&[u8], i32> = HashMap::new();
     let mut distinct: Vec<&[u8]> = Vec::new();
     let mut renumber: Vec<Arc<Vec<i32>>> = Vec::with_capacity(whole.len());

@@ -79,7 +79,7 @@ enum Kind {
     /// Values of any one width.
     Fixed(usize, Vec<Buffer>),
     Boolean(Vec<BooleanArray>),
-    Binary(Vec<BinaryArray>),
+    Binary(Vec<(OffsetBuffer<i32>, Buffer)>),
     Dictionary {
         keys: Vec<ScalarBuffer<i32>>,
         renumber: Vec<Arc<Vec<i32>>>,
@@ -99,7 +99,10 @@ impl Column {
         }
         let kind = match data_type {
             DataType::Boolean => Kind::Boolean(arrays.iter().map(|a| a.as_boolean().clone()).collect()),
-            DataType::Binary => Kind::Binary(arrays.iter().map(|a| a.as_binary().clone()).collect()),
+            DataType::Binary => {
+                let parts = |a: &BinaryArray| (a.offsets().clone(), a.values().clone());
+                Kind::Binary(arrays.iter().map(|a| parts(a.as_binary())).collect())
+            }
             DataType::Dictionary(_, _) => {
                 let joined = dictionary::join(arrays)?;
                 Kind::Dictionary { keys: joined.keys, renumber: joined.renumber, values: joined.values }
@@ -245,18 +248,33 @@ fn descend(
 }
 
 fn binary(
-    arrays: &[BinaryArray],
+    arrays: &[(OffsetBuffer<i32>, Buffer)],
     runs: &[Run],
     length: usize,
     nulls: Option<NullBuffer>,
 ) -> Result<BinaryArray, TooLarge> {
-    let (offsets, bytes, total) =
-        descend(&arrays.iter().map(|a| a.offsets().clone()).collect::<Vec<_>>(), runs, length)?;
+    let bytes_of = |run: &Run| {
+        let offsets = &arrays[run.batch as usize].0;
+        offsets[run.start as usize] as usize..offsets[run.range().end] as usize
+    };
+    let total: usize = runs.iter().map(|run| bytes_of(run).len()).sum();
+    i32::try_from(total).map_err(|_| TooLarge::Offsets)?;
     let mut values = Vec::with_capacity(total);
-    for run in bytes {
-        values.extend_from_slice(&arrays[run.batch as usize].value_data()[run.range()]);
+    let mut gathered = Vec::with_capacity(length + 1);
+    gathered.push(0);
+    for run in runs {
+        let (offsets, bytes) = &arrays[run.batch as usize];
+        let range = bytes_of(run);
+        let shift = (values.len() as i32).wrapping_sub(range.start as i32);
+        values.extend_from_slice(&bytes[range]);
+        match run.length {
+            1 => gathered.push(values.len() as i32),
+            _ => {
+                gathered.extend(offsets[run.start as usize + 1..=run.range().end].iter().map(|o| o.wrapping_add(shift)))
+            }
+        }
     }
-    Ok(BinaryArray::try_new(offsets, values.into(), nulls)?)
+    Ok(BinaryArray::try_new(OffsetBuffer::new(gathered.into()), values.into(), nulls)?)
 }
 
 fn fixed(arrays: &[ArrayRef], data_type: &DataType) -> Result<Kind, ArrowError> {

@@ -74,7 +74,8 @@ impl Sorted {
 
     /// Puts rows into order.
     pub(crate) fn sort(&self, rows: &mut [u128]) {
-        rows.sort_unstable();
+        // Each batch's rows are in order already: what is sorted is mostly merged, which the stable sort knows how to.
+        rows.sort();
         let Some(first) = self.columns.first() else { return };
         let first_is_whole = first.batches.iter().all(|b| b.whole.is_none());
         if first_is_whole && self.columns.len() == 1 {
@@ -88,7 +89,7 @@ impl Sorted {
         };
         for ties in rows.chunk_by_mut(|a, b| a >> PLACE_BITS == b >> PLACE_BITS) {
             if ties.len() > 1 {
-                ties.sort_unstable_by(compare);
+                ties.sort_by(compare);
             }
         }
     }

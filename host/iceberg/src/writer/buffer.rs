@@ -27,37 +27,32 @@ pub(super) struct Buffer {
     pub(super) failed: Option<Error>,
 }
 
-/// Rows, and the number of each row's partition.
+/// Rows, those of a partition together and in order.
 pub(super) struct Buffered {
     pub(super) rows: RecordBatch,
     pub(super) bytes: usize,
-    numbers: Vec<u32>,
-    of_rows: Option<Vec<u32>>,
+    /// The partitions' numbers and how many rows each has.
+    partitions: Vec<(u32, usize)>,
 }
 
 impl Buffered {
     /// Makes a batch ready: the costly part of adding one, done without holding anything.
     pub(super) fn prepare(plan: &Plan, rows: &RecordBatch) -> Result<(Self, Partitioned), WriteError> {
-        let rows = plan.mapping.apply(rows)?;
-        let partitioned = plan.layout.partitions(&rows)?;
-        let of_rows = partitioned.rows.clone();
+        let (rows, partitioned) = plan.layout.arrange(plan.mapping.apply(rows)?)?;
         let bytes = bytes_of(&rows);
-        Ok((Self { rows, bytes, numbers: Vec::new(), of_rows }, partitioned))
+        Ok((Self { rows, bytes, partitions: Vec::new() }, partitioned))
     }
 
     /// Rows of one partition.
     pub(super) fn of_one(rows: RecordBatch, number: u32) -> Self {
         let bytes = bytes_of(&rows);
-        Self { rows, bytes, numbers: vec![number], of_rows: None }
+        let partitions = vec![(number, rows.num_rows())];
+        Self { rows, bytes, partitions }
     }
 
     /// The number of each row's partition.
     pub(super) fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
-        let first = self.numbers.first().copied().unwrap_or_default();
-        (0..self.rows.num_rows()).map(move |row| match &self.of_rows {
-            None => first,
-            Some(of_rows) => self.numbers[of_rows[row] as usize],
-        })
+        self.partitions.iter().flat_map(|(number, rows)| std::iter::repeat_n(*number, *rows))
     }
 }
 
@@ -79,7 +74,7 @@ impl Buffer {
         for (values, count) in partitioned.values.into_iter().zip(partitioned.counts) {
             let number = self.number(values);
             self.rows[number as usize] += count as usize;
-            batch.numbers.push(number);
+            batch.partitions.push((number, count as usize));
         }
         self.bytes += batch.bytes;
         self.batches.push(batch);
@@ -103,7 +98,7 @@ impl Buffer {
             self.rows[*number as usize] += rows;
         }
         for mut batch in other.batches {
-            batch.numbers.iter_mut().for_each(|n| *n = renumbered[*n as usize]);
+            batch.partitions.iter_mut().for_each(|(n, _)| *n = renumbered[*n as usize]);
             self.batches.push(batch);
         }
         self.bytes += other.bytes;
@@ -119,8 +114,8 @@ impl Buffer {
 
     /// Puts rows back that were not written.
     pub(super) fn put_back(&mut self, batch: Buffered) {
-        if let Some(number) = batch.numbers.first() {
-            self.rows[*number as usize] += batch.rows.num_rows();
+        for (number, rows) in &batch.partitions {
+            self.rows[*number as usize] += rows;
         }
         self.bytes += batch.bytes;
         self.batches.push(batch);
