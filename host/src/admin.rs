@@ -193,6 +193,8 @@ fn observe_positions(text: &mut Text, observed: &Observed) {
         let labels = [("pipeline", observed.name.as_str()), ("topic", &partition.topic), ("partition", &number)];
         let family = ("weir_committed_offset", GAUGE, "the first offset that is not in the table");
         text.sample(family, &labels, position.committed as f64);
+        let family = ("weir_read_offset", GAUGE, "the first offset that no worker has been given");
+        text.sample(family, &labels, position.read as f64);
     }
 }
 

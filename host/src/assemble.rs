@@ -263,7 +263,8 @@ pub async fn open_catalog(pipeline: &Pipeline) -> Result<Catalog, Refusal> {
             let config = CatalogConfig::Sql { uri: uri.expose().to_string(), name: name.clone() };
             (config, warehouse.as_str().to_string())
         }
-        config::Catalog::Rest(rest) => (CatalogConfig::Rest(rest_options(rest)), String::new()),
+        // The server says where its tables are; the store reaches any place that they name.
+        config::Catalog::Rest(rest) => (CatalogConfig::Rest(rest_options(rest)), "/".to_string()),
     };
     let store = Store::open(&warehouse, s3).map_err(Refusal::wrong)?;
     Catalog::open(config, store).await.map_err(Refusal::failed)

@@ -16,6 +16,8 @@ pub enum Network {
     /// Requests arrive, answers never do; the connection breaks in place of an answer. What a client asked for then
     /// happens without its knowing.
     AnswersLost,
+    /// As [`Network::AnswersLost`], but for requests of HTTP's POST only: what changes something.
+    PostAnswersLost,
 }
 
 /// A proxy on 127.0.0.1; dropping it breaks all connections.
@@ -96,17 +98,33 @@ fn serve(listener: &TcpListener, target: u16, shared: &Arc<Shared>) {
         let both = [client.try_clone(), server.try_clone()];
         shared.open.lock().unwrap_or_else(PoisonError::into_inner).extend(both.into_iter().flatten());
         let (Ok(from_client), Ok(from_server)) = (client.try_clone(), server.try_clone()) else { continue };
-        std::thread::spawn(move || pump(from_client, server, || true));
-        let asked = Arc::clone(shared);
-        std::thread::spawn(move || pump(from_server, client, || !asked.is(Network::AnswersLost)));
+        let posting = Arc::new(AtomicBool::new(false));
+        let (posts, asked) = (Arc::clone(&posting), Arc::clone(shared));
+        std::thread::spawn(move || {
+            pump(from_client, server, |sent| {
+                // A client sends a request at once when the answer before it is there.
+                let begins =
+                    [&b"POST "[..], b"GET ", b"HEAD ", b"PUT ", b"DELETE "].iter().any(|m| sent.starts_with(m));
+                if begins {
+                    posts.store(sent.starts_with(b"POST "), Ordering::SeqCst);
+                }
+                true
+            });
+        });
+        std::thread::spawn(move || {
+            pump(from_server, client, |_| {
+                let posting = posting.load(Ordering::SeqCst);
+                !asked.is(Network::AnswersLost) && !(posting && asked.is(Network::PostAnswersLost))
+            });
+        });
     }
 }
 
 /// Copies until either side ends or `passes` says no, then breaks both.
-fn pump(mut from: TcpStream, mut to: TcpStream, passes: impl Fn() -> bool) {
+fn pump(mut from: TcpStream, mut to: TcpStream, passes: impl Fn(&[u8]) -> bool) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        if !passes() || to.write_all(&buffer[..length]).is_err() {
+        if !passes(&buffer[..length]) || to.write_all(&buffer[..length]).is_err() {
             break;
         }
     }

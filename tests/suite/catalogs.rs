@@ -101,7 +101,7 @@ fn a_commit_whose_answer_is_lost_is_not_made_twice() {
     let mut wanted = made.count;
     weir.wait(LIMIT, || Oracle::shared().count(&table) == Some(wanted));
     for seed in 2..6 {
-        proxy.set(Network::AnswersLost);
+        proxy.set(Network::PostAnswersLost);
         let more = pipeline.produce(seed, 10, 100);
         made.count += more.count;
         made.distinct += more.distinct;

@@ -478,7 +478,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
     fn report(&self) {
         let positions = self.partitions.iter().filter_map(|(source, p)| {
             let committed = p.taken.as_ref()?.next();
-            Some((source.clone(), Position { committed, transformed: p.next }))
+            Some((source.clone(), Position { committed, read: p.next }))
         });
         self.ports.holdings.committer.stats.set_positions(positions.collect());
     }

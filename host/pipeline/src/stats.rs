@@ -49,8 +49,8 @@ impl Labelled {
 pub struct Position {
     /// The first offset that is not committed.
     pub committed: i64,
-    /// The first offset that is not yet transformed.
-    pub transformed: i64,
+    /// The first offset that no worker has been given.
+    pub read: i64,
 }
 
 /// What one pipeline counts.

@@ -2,9 +2,12 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef, Schema};
 use serde_json::{Value, json};
 use weir_otlp::{Converter, Signal as Otlp};
 use weir_pipeline::transform::{Effort, Message, Output, Stage};
@@ -122,13 +125,14 @@ fn show(
 ) -> Result<(), Failure> {
     let usage = plugin.usage();
     for (schema, table) in stage.tables().iter().zip(&given.tables) {
+        let rows = plain(&table.rows)?;
         match output {
             Format::Human => {
-                say(format_args!("{}: {} rows", schema.name, table.rows.num_rows()));
-                let answer = Answer { schema: table.rows.schema(), batches: vec![table.rows.clone()] };
+                say(format_args!("{}: {} rows", schema.name, rows.num_rows()));
+                let answer = Answer { schema: rows.schema(), batches: vec![rows] };
                 say(weir_query::table(&answer, screen_width()).map_err(Failure::failed)?);
             }
-            Format::Json => json_rows(&schema.name, &table.rows)?,
+            Format::Json => json_rows(&schema.name, &rows)?,
         }
     }
     for rejection in &given.rejections {
@@ -152,6 +156,25 @@ fn show(
         })),
     }
     Ok(())
+}
+
+/// The rows as a table will hold them: values where the plugin gave numbers of a dictionary.
+fn plain(rows: &RecordBatch) -> Result<RecordBatch, Failure> {
+    let fields: Vec<_> = rows.schema().fields().iter().map(plain_field).collect();
+    let columns: Result<Vec<_>, _> =
+        rows.columns().iter().zip(&fields).map(|(column, field)| cast(column, field.data_type())).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.map_err(Failure::failed)?).map_err(Failure::failed)
+}
+
+fn plain_field(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Dictionary(_, values) => values.as_ref().clone(),
+        DataType::List(item) => DataType::List(plain_field(item)),
+        DataType::Map(entries, sorted) => DataType::Map(plain_field(entries), *sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain_field).collect()),
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
 }
 
 fn json_rows(table: &str, rows: &RecordBatch) -> Result<(), Failure> {

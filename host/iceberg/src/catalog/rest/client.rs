@@ -244,7 +244,11 @@ impl Credentials {
 }
 
 async fn exchange(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
-    let lost = |e: reqwest::Error| Failure::Lost(causes(&e.without_url()));
+    // The path and query are left out: a query may hold what is secret.
+    let lost = |e: reqwest::Error| {
+        let host = e.url().map_or_else(String::new, |url| url.authority().to_string());
+        Failure::Lost(format!("{host}: {}", causes(&e.without_url())))
+    };
     let response = request.send().await.map_err(lost)?;
     let status = response.status();
     let body = response.bytes().await;
