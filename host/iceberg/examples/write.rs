@@ -1,7 +1,8 @@
 //! How quickly rows become files: spans of 13 columns with 10 attributes, with and without dictionaries, into 1, 10 and
 //! 50 partitions.
 //!
-//! `cargo run --release -p weir-iceberg --example write [rows]`
+//! `cargo run --release -p weir-iceberg --example write [rows] [folder that keeps the files]`. With and without
+//! dictionaries the rows are the same.
 
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::too_many_lines)]
 
@@ -14,7 +15,7 @@ use arrow_array::builder::{
     StructBuilder, TimestampMicrosecondBuilder,
 };
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use iceberg::spec::{
     FormatVersion, NullOrder, SortDirection, SortField, SortOrder, TableMetadata, TableMetadataBuilder, Transform,
@@ -59,13 +60,16 @@ fn main() {
 }
 
 async fn run(schema: &SchemaRef, batches: &[RecordBatch], partitions: u64, has_dictionaries: bool) {
-    let folder = tempfile::tempdir().unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let kept =
+        std::env::args().nth(2).map(|f| std::path::PathBuf::from(f).join(format!("{has_dictionaries}-{partitions}")));
+    let folder = kept.as_deref().unwrap_or(temporary.path());
     let plugin = TableSchema { name: "spans".into(), doc: String::new(), schema: Arc::clone(schema) };
-    let metadata = table(&plugin, folder.path().to_str().unwrap());
+    let metadata = table(&plugin, folder.to_str().unwrap());
     let mapping = reconcile(metadata.current_schema(), &plugin).unwrap().mapping;
-    let store = Store::open(folder.path().to_str().unwrap(), S3Options::default()).unwrap();
+    let store = Store::open(folder.to_str().unwrap(), S3Options::default()).unwrap();
     let target = WriteTarget { metadata: Arc::new(metadata), mapping };
-    let limits = BufferLimits { bytes_max: 256 << 20, spill_dir: folder.path().join("spill") };
+    let limits = BufferLimits { bytes_max: 256 << 20, spill_dir: folder.join("spill") };
     let writer = Writer::with_encoders(store, target, limits, 1);
     let (wall, cpu) = (Instant::now(), cpu_seconds());
     for batch in batches {

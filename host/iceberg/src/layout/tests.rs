@@ -360,7 +360,7 @@ fn every_shape(seed: i32, rows: i32) -> Vec<ArrayRef> {
     ];
     let nulls = NullBuffer::from((0..rows).map(some).collect::<Vec<_>>());
     let inside = vec![Arc::clone(&ints), Arc::new(coded.clone()) as ArrayRef];
-    let fixed = (0..rows).map(|i| some(i).then(|| [i as u8, seed as u8, 3]));
+    let fixed = (0..rows).map(|i| some(i).then_some([i as u8, seed as u8, 3]));
     let decimals: Decimal128Array = (0..rows).map(|i| optional(i).map(i128::from)).collect();
     vec![
         ints,

@@ -140,12 +140,12 @@ fn distinct_max(bytes_max: usize, false_positives: f64) -> u64 {
 /// Bytes of a text's bound that the footer keeps: enough for the manifest's, and no more, or a long text would be there
 /// twice a row group. A character has four bytes at most.
 fn statistics_length(leaves: &[Leaf]) -> Option<usize> {
-    let lengths = leaves.iter().filter(|l| !l.is_repeated).map(|l| match l.metrics {
+    let mut lengths = leaves.iter().filter(|l| !l.is_repeated).map(|l| match l.metrics {
         MetricsMode::Full => None,
         MetricsMode::Truncate(n) => Some(n.saturating_mul(4)),
         MetricsMode::None | MetricsMode::Counts => Some(64),
     });
-    lengths.fold(Some(64), |longest, length| Some(longest?.max(length?)))
+    lengths.try_fold(64, |longest: usize, length| Some(longest.max(length?)))
 }
 
 fn leaf_types(field: &Field, leaves: &mut Vec<DataType>) {

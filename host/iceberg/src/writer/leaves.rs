@@ -19,7 +19,7 @@ use super::encoding::Encoding;
 /// One column chunk that grows.
 pub(super) enum Chunk {
     /// By Arrow's writer.
-    Arrow(ArrowColumnWriter),
+    Arrow(Box<ArrowColumnWriter>),
     /// From a dictionary.
     Coded(Box<CodedChunk>),
 }
@@ -32,7 +32,7 @@ impl Chunk {
         for field in encoding.rows.fields() {
             match (field.data_type(), map_fields(field)) {
                 (DataType::Dictionary(..), _) => codable.push(true),
-                (_, Some((key, value))) => codable.extend([key, value].map(|f| is_dictionary(f))),
+                (_, Some((key, value))) => codable.extend([key, value].map(is_dictionary)),
                 _ => codable.resize(codable.len() + leaf_count(field), false),
             }
         }
@@ -41,7 +41,10 @@ impl Chunk {
             let kind = &encoding.leaves[index].kind;
             let coded =
                 is_codable.then(|| CodedChunk::new(&schema.column(index), kind, &encoding.properties)).flatten();
-            coded.map_or(Self::Arrow(writer), |coded| Self::Coded(Box::new(coded)))
+            match coded {
+                Some(coded) => Self::Coded(Box::new(coded)),
+                None => Self::Arrow(Box::new(writer)),
+            }
         };
         writers.into_iter().enumerate().map(chunk).collect()
     }
