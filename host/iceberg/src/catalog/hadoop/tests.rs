@@ -251,14 +251,15 @@ async fn a_reader_that_slept_between_hint_and_look_ahead_starts_over() {
     make_pipe(&hint);
     let reader = Arc::clone(&lake);
     let reading = tokio::spawn(async move { version(&load(&reader).await) });
-    let answering = tokio::task::spawn_blocking(move || {
+    // A thread of its own: a reader that does not ask again must fail the test, not hang it.
+    let answering = std::thread::spawn(move || {
         // Read before it slept; read again after: three commits and more have passed. Then it starts over.
         for text in ["2", "8", "8", "8"] {
             answer_hint(&hint, text);
         }
     });
     assert_eq!(reading.await.unwrap(), 8);
-    answering.await.unwrap();
+    answering.join().unwrap();
 }
 
 #[tokio::test]
