@@ -114,7 +114,7 @@ fn serve(listener: &TcpListener, target: u16, shared: &Arc<Shared>) {
         std::thread::spawn(move || {
             pump(from_server, client, |_| {
                 let posting = posting.load(Ordering::SeqCst);
-                !asked.is(Network::AnswersLost) && !(posting && asked.is(Network::PostAnswersLost))
+                !(asked.is(Network::AnswersLost) || posting && asked.is(Network::PostAnswersLost))
             });
         });
     }

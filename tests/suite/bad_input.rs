@@ -11,7 +11,7 @@ fn every_mistake_of_a_file_is_shown_with_its_place() {
     std::fs::write(&file, "nme = \"x\"\n[source.kafka]\nbrokers = []\nsignal = \"spans\"\n").unwrap();
     let output = Weir::output(&["check", file.to_str().unwrap()]);
     refused(&output, 2, &["wrong.toml:1:1", "wrong.toml:3:", "wrong.toml:4:", "did you mean `name`"]);
-    let right = Weir::output(&["check", pipeline.file().to_str().unwrap()]);
+    let right = Weir::output(&["check", pipeline.file().as_str()]);
     assert!(right.status.success());
 }
 

@@ -6,7 +6,7 @@ use weir_tests::{Kafka, Oracle, Spans};
 use crate::pipeline::{Pipeline, START_NANOS, refused};
 
 fn offsets(rows: &[Value]) -> Vec<i64> {
-    let mut offsets: Vec<i64> = rows.iter().map(|r| r["offset"].as_i64().unwrap()).collect();
+    let mut offsets: Vec<i64> = rows.iter().map(|r| r["offset"].as_i64().expect("a number")).collect();
     offsets.sort_unstable();
     offsets
 }

@@ -59,7 +59,7 @@ impl Pipeline {
     }
 
     /// The file, as it is now.
-    pub(crate) fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> String {
         let letters = if self.letters { "[dead_letter]\ntable = \"telemetry.dead_letters\"\n" } else { "" };
         let text = format!(
             "name = \"{0}\"\n[source.kafka]\nbrokers = [\"{1}\"]\ntopics = [\"{0}\"]\nsignal = \"traces\"\n\
@@ -70,8 +70,8 @@ impl Pipeline {
             self.name, self.brokers, self.encoding, self.plugin, self.sink, self.interval, letters, self.sections
         );
         let file = self.folder.join("pipeline.toml");
-        std::fs::write(&file, text).unwrap();
-        file
+        std::fs::write(&file, text).expect("the file is written");
+        file.display().to_string()
     }
 
     pub(crate) fn lake(&self) -> PathBuf {
@@ -91,7 +91,7 @@ impl Pipeline {
     /// `weir run --until-end` with more arguments.
     pub(crate) fn run(&self, more: &[&str]) -> Output {
         let file = self.file();
-        let mut args = vec!["run", "--until-end", file.to_str().unwrap()];
+        let mut args = vec!["run", "--until-end", file.as_str()];
         args.extend(more);
         Weir::output(&args)
     }
@@ -104,7 +104,7 @@ impl Pipeline {
 
     /// Starts it until it is stopped.
     pub(crate) fn start(&self) -> Weir {
-        Weir::start(&["run", self.file().to_str().unwrap()])
+        Weir::start(&["run", self.file().as_str()])
     }
 }
 

@@ -50,7 +50,7 @@
 //! assert_eq!(rows.table("names").len(), 0);
 //! ```
 //!
-//! Where things are: [`otlp`] reads protobuf without copying it, [`column`] holds the columns that a table is
+//! Where things are: [`otlp`] reads protobuf without copying it, [`mod@column`] holds the columns that a table is
 //! made of, [`Instance`] runs a plugin, without Wasm too, `testing`
 //! (natively only) reads back what it gave.
 

@@ -139,7 +139,7 @@ impl Layout {
         Ok((RecordBatch::try_new(rows.schema(), columns)?, found))
     }
 
-    /// The sort order that [`Self::sorted`] gives rows, if the table has one.
+    /// The sort order that `sorted` gives rows, if the table has one.
     pub fn sort_order_id(&self) -> Option<i32> {
         self.sort_order_id
     }

@@ -1,7 +1,7 @@
 //! Reads records from Kafka; the only user of rdkafka.
 //!
-//! [`KafkaSource`] implements the port [`weir_pipeline::source::Source`]. One thread owns the consumer ([`poll`]): it
-//! serves the group's rebalances, turns records into batches ([`assembly`]) and never waits for the loop it feeds.
+//! [`KafkaSource`] implements the port [`weir_pipeline::source::Source`]. One thread owns the consumer (`poll`): it
+//! serves the group's rebalances, turns records into batches (`assembly`) and never waits for the loop it feeds.
 //! Offsets are the tables' business: nothing here commits, stores or resets one by itself.
 
 mod assembly;

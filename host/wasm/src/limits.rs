@@ -10,7 +10,7 @@ pub struct Limits {
     /// Memory of an instance: all linear memories and tables together, in bytes.
     pub memory_bytes: usize,
     /// CPU time of a call. Time in which the process is stopped or starved does not count; checked every
-    /// [`TICK`](crate::engine::TICK), so a call may run that much longer.
+    /// ten milliseconds, so a call may run that much longer.
     pub deadline: Duration,
     /// What a call may return, in bytes as the host holds it.
     pub output_bytes: usize,

@@ -221,14 +221,14 @@ impl Table for SimTable {
                 let conflict = Err(SwapError::Conflict("the head has moved".into()));
                 let unknown = Err(SwapError::Unknown("no answer".into()));
                 match mishap(world) {
-                    Mishap::Dropped => return unknown,
-                    Mishap::Refused => return conflict,
+                    Mishap::Dropped => unknown,
+                    Mishap::Refused => conflict,
                     Mishap::Late(time) => {
                         tokio::spawn(async move {
                             tokio::time::sleep(time).await;
                             later.lock().catalog.tables[at].swap(version, id, &change);
                         });
-                        return unknown;
+                        unknown
                     }
                     mishap => {
                         let applied = world.catalog.tables[at].swap(version, id, &change);
