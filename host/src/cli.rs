@@ -137,7 +137,8 @@ fn end(output: Format, failure: &Failure) -> ExitCode {
 fn start_log(filter: &str, output: Format) {
     // What Kafka's client has to say comes as errors and warnings of Weir's own.
     let filter = EnvFilter::try_new(format!("{filter},rdkafka=off")).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     let _ = match output {
         Format::Human => log.with_target(false).try_init(),
         Format::Json => log.json().try_init(),

@@ -48,6 +48,33 @@ fn generated_spans_are_countable_in_both_encodings() {
 }
 
 #[test]
+fn every_codec_of_a_topic_is_read() {
+    let mut pipeline = Pipeline::new("codecs", 1);
+    pipeline.encoding = "otlp_proto";
+    let brokers = Kafka::shared().bootstrap();
+    for (seed, codec) in ["none", "gzip", "snappy", "lz4", "zstd"].into_iter().enumerate() {
+        let (seed, property) = (seed.to_string(), format!("compression.type={codec}"));
+        let output = Weir::output(&[
+            "generate",
+            "--brokers",
+            &brokers,
+            "--topic",
+            "codecs",
+            "--count",
+            "500",
+            "--seed",
+            &seed,
+            "--property",
+            &property,
+        ]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    pipeline.run_well();
+    let spans = Oracle::shared().span_ids(&pipeline.traces());
+    assert_eq!((spans.count, spans.distinct), (2500, 2500));
+}
+
+#[test]
 fn invoke_shows_what_a_plugin_makes_of_a_captured_message() {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/collector/traces.json");
     let output = Weir::output(&["invoke", "--output", "json", "flatten-spans", sample]);

@@ -9,7 +9,6 @@ use arrow_array::{
     Array, BinaryArray, BooleanArray, Float64Array, PrimitiveArray, StringArray, StructArray, new_null_array,
 };
 use arrow_schema::{Field, Fields, Schema};
-use cpu_time::ThreadTime;
 use proptest::prelude::*;
 
 use super::*;
@@ -299,67 +298,4 @@ proptest! {
         let invalid = values.iter().filter(|v| std::str::from_utf8(v).is_err()).count();
         prop_assert_eq!(repaired, invalid as u64);
     }
-}
-
-/// Thirteen columns as the default plugin's, ten attributes a span.
-fn spans(rows: usize) -> RecordBatch {
-    let map = || {
-        let mut map = MapBuilder::new(None, StringDictionaryBuilder::<Int32Type>::new(), StringBuilder::new());
-        for i in 0..rows {
-            for j in 0..10 {
-                map.keys().append_value(format!("attribute.key.{j}"));
-                map.values().append_value(format!("value-{j}-of-{i}-abcdefgh"));
-            }
-            map.append(true).unwrap();
-        }
-        Arc::new(map.finish()) as ArrayRef
-    };
-    let (attributes, resource) = (map(), map());
-    let text = |f: &dyn Fn(usize) -> String| Arc::new(StringArray::from_iter_values((0..rows).map(f))) as ArrayRef;
-    let dictionary = |n: usize| {
-        let mut keys = StringDictionaryBuilder::<Int32Type>::new();
-        (0..rows).for_each(|i| keys.append_value(format!("operation-{}", i % n)));
-        Arc::new(keys.finish()) as ArrayRef
-    };
-    let numbers = |f: &dyn Fn(usize) -> f64| Arc::new(Float64Array::from_iter_values((0..rows).map(f))) as ArrayRef;
-    let times: PrimitiveArray<TimestampMicrosecondType> = (0..rows as i64).map(Some).collect();
-    RecordBatch::try_from_iter_with_nullable(
-        [
-            ("timestamp", Arc::new(times.with_timezone("+00:00")) as ArrayRef),
-            ("trace_id", text(&|i| format!("{i:032x}"))),
-            ("span_id", text(&|i| format!("{i:016x}"))),
-            ("parent_span_id", text(&|i| format!("{i:016x}"))),
-            ("service_name", dictionary(20)),
-            ("operation_name", dictionary(500)),
-            ("span_kind", dictionary(6)),
-            ("duration_ms", numbers(&|i| i as f64)),
-            ("status_code", Arc::new(arrow_array::Int32Array::from_iter_values((0..rows).map(|i| i as i32)))),
-            ("status_message", dictionary(3)),
-            ("attributes", attributes),
-            ("resource_attributes", resource),
-        ]
-        .map(|(name, column)| (name, column, true)),
-    )
-    .unwrap()
-}
-
-#[test]
-#[ignore = "a measurement, not a promise: run it alone and with --nocapture"]
-fn what_validation_costs_a_span() {
-    const ROWS: usize = 8192;
-    const TURNS: usize = 50;
-    let batch = spans(ROWS);
-    let (schema, told) = (batch.schema(), tell(&batch));
-    let bytes: usize = told.buffers.iter().map(Vec::len).sum();
-    let mut spent = std::time::Duration::ZERO;
-    for _ in 0..TURNS {
-        // Just copied, as a lifted batch is.
-        let copy = told.clone();
-        let start = ThreadTime::now();
-        let believed = believe(&schema, copy).unwrap();
-        spent += start.elapsed();
-        drop(believed);
-    }
-    let spent = spent.as_nanos() as usize / TURNS / ROWS;
-    println!("{spent} ns a span, {} bytes a span", bytes / ROWS);
 }
