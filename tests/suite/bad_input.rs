@@ -1,8 +1,9 @@
 //! Wrong configuration and a world that does not play along: one clear message each, and the right exit code.
 
-use weir_tests::{Spark, Weir};
+use weir_tests::process::command;
+use weir_tests::{Oracle, Spark, Weir};
 
-use crate::pipeline::{Pipeline, refused};
+use crate::pipeline::{LIMIT, Pipeline, refused};
 
 #[test]
 fn every_mistake_of_a_file_is_shown_with_its_place() {
@@ -47,4 +48,20 @@ fn a_table_whose_columns_do_not_fit_is_refused_by_name_with_both_types() {
     let spark = Spark::shared().hadoop(&pipeline.lake());
     spark.sql("CREATE TABLE lakehouse.telemetry.traces (timestamp TIMESTAMP_NTZ, span_id STRING) USING iceberg");
     refused(&pipeline.run(&[]), 1, &["telemetry.traces", "timestamp", "timestamptz"]);
+}
+
+/// A limit on the size of files stands for a disk without room: a write fails in the middle.
+#[test]
+fn a_disk_without_room_is_named_and_loses_nothing() {
+    let pipeline = Pipeline::new("no-room", 1);
+    let made = pipeline.produce(1, 40, 500);
+    let mut limited = command("prlimit");
+    limited.args(["--fsize=60000", "env", "--ignore-signal=XFSZ"]).arg(Weir::binary());
+    limited.args(["run", "--until-end", pipeline.file().as_str()]);
+    let mut weir = Weir::start_command(limited);
+    weir.wait_log("File too large", LIMIT);
+    weir.kill9();
+    assert_eq!(Oracle::shared().span_ids(&pipeline.traces()).count, 0);
+    pipeline.run_well();
+    assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), made);
 }

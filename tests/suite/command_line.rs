@@ -1,9 +1,10 @@
 //! The commands that stand on their own.
 
+use rdkafka::producer::FutureRecord;
 use serde_json::Value;
-use weir_tests::{Kafka, Oracle, Scratch, Table, Weir, http};
+use weir_tests::{Kafka, Oracle, Scratch, Spans, Table, Weir, http};
 
-use crate::pipeline::{LIMIT, Pipeline, said};
+use crate::pipeline::{LIMIT, Pipeline, START_NANOS, said};
 
 #[test]
 fn the_demo_goes_the_whole_way_and_others_read_its_table() {
@@ -72,6 +73,26 @@ fn every_codec_of_a_topic_is_read() {
     pipeline.run_well();
     let spans = Oracle::shared().span_ids(&pipeline.traces());
     assert_eq!((spans.count, spans.distinct), (2500, 2500));
+}
+
+#[test]
+fn a_time_is_a_place_to_begin_and_counts_only_once() {
+    let mut pipeline = Pipeline::new("start-time", 1);
+    let producer = Kafka::shared().producer();
+    let mut made = Spans::new(4, START_NANOS, 1);
+    let mut send = |seconds: i64| {
+        let request = made.request(10);
+        let record = FutureRecord::<(), _>::to("start-time").partition(0).payload(&request).timestamp(seconds * 1000);
+        futures::executor::block_on(producer.send(record, LIMIT)).expect("the record is taken");
+    };
+    (1..=5).for_each(&mut send);
+    pipeline.start = "1970-01-01T00:00:04Z";
+    pipeline.run_well();
+    assert_eq!(Oracle::shared().span_ids(&pipeline.traces()).count, 20);
+    send(1);
+    pipeline.start = "latest";
+    pipeline.run_well();
+    assert_eq!(Oracle::shared().span_ids(&pipeline.traces()).count, 30);
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(crate) struct Pipeline {
     pub(crate) sections: String,
     pub(crate) plugin: String,
     pub(crate) interval: &'static str,
+    pub(crate) start: &'static str,
     pub(crate) letters: bool,
 }
 
@@ -41,6 +42,7 @@ impl Pipeline {
             sections: String::new(),
             plugin: "plugin = \"flatten-spans\"".into(),
             interval: "500ms",
+            start: "earliest",
             letters: true,
         }
     }
@@ -63,11 +65,19 @@ impl Pipeline {
         let letters = if self.letters { "[dead_letter]\ntable = \"telemetry.dead_letters\"\n" } else { "" };
         let text = format!(
             "name = \"{0}\"\n[source.kafka]\nbrokers = [\"{1}\"]\ntopics = [\"{0}\"]\nsignal = \"traces\"\n\
-             encoding = \"{2}\"\nstart = \"earliest\"\n[source.kafka.properties]\n\"heartbeat.interval.ms\" = \"500\"\n\
+             encoding = \"{2}\"\nstart = \"{8}\"\n[source.kafka.properties]\n\"heartbeat.interval.ms\" = \"500\"\n\
              \"session.timeout.ms\" = \"6000\"\n[[transform]]\n{3}\n[sink.iceberg]\n{4}\n\
              commit_interval = \"{5}\"\n[sink.iceberg.tables.spans]\nname = \"telemetry.traces\"\n\
              partition_by = [\"day(timestamp)\", \"service_name\"]\nsort_by = [\"timestamp\", \"service_name\"]\n{6}\n{7}",
-            self.name, self.brokers, self.encoding, self.plugin, self.sink, self.interval, letters, self.sections
+            self.name,
+            self.brokers,
+            self.encoding,
+            self.plugin,
+            self.sink,
+            self.interval,
+            letters,
+            self.sections,
+            self.start
         );
         let file = self.folder.join("pipeline.toml");
         std::fs::write(&file, text).expect("the file is written");

@@ -39,6 +39,17 @@ impl Engine {
         Ok(Self { wasmtime, cache })
     }
 
+    /// An engine that cannot interrupt its guests: what the interruption is measured against. Nothing that users run
+    /// goes this way.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    #[doc(hidden)]
+    pub fn without_interruption() -> Result<Self, PluginError> {
+        let wasmtime = wasmtime::Engine::new(config().epoch_interruption(false));
+        Ok(Self { wasmtime: wasmtime.map_err(|e| PluginError::Engine(format!("{e:#}")))?, cache: None })
+    }
+
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.wasmtime
     }
