@@ -23,7 +23,7 @@ use crate::rows;
 use crate::traces::Traces;
 
 /// What a pipeline has by default.
-const BUFFER_BYTES: usize = 256 << 20;
+const BUFFER_BYTES: usize = 96 << 20;
 
 pub(crate) fn parts(traces: &Traces) -> Vec<Part> {
     let (mut stage, _) = rows::sandboxed(&Engine::new(None).unwrap());

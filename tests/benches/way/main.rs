@@ -8,7 +8,7 @@
 mod native;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use weir_tests::{Kafka, Oracle, Scratch, Table};
@@ -58,6 +58,7 @@ fn main() {
         let mut generate = Command::new(&weir);
         generate.args(["generate", "--brokers", &kafka.bootstrap(), "--topic", encoding, "--encoding", encoding]);
         generate.args(["--count", &spans.to_string(), "--seed", "1"]);
+        generate.stdout(Stdio::null());
         assert!(generate.status().expect("weir runs").success());
     }
     let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); VARIANTS.len()];
@@ -66,7 +67,7 @@ fn main() {
             costs.push(measure(*variant, &weir, &kafka, spans, round));
         }
     }
-    println!("{spans} spans, {rounds} rounds, medians; one process, {} cores", cores());
+    println!("{spans} spans, {rounds} rounds, medians; one process, {} cores\n", cores());
     println!("| encoding | plugin | CPU s per million | spans/s per core | wall s | peak MB |");
     println!("|---|---|---|---|---|---|");
     for (variant, costs) in VARIANTS.iter().zip(&costs) {
