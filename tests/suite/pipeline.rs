@@ -80,7 +80,9 @@ impl Pipeline {
             self.start
         );
         let file = self.folder.join("pipeline.toml");
-        std::fs::write(&file, text).expect("the file is written");
+        // Whole or not at all: another process may be reading it.
+        std::fs::write(file.with_extension("new"), text).expect("the file is written");
+        std::fs::rename(file.with_extension("new"), &file).expect("the file is there");
         file.display().to_string()
     }
 

@@ -91,6 +91,8 @@ pub enum Event<F> {
     Committed(Result<Vec<Taken>, Error>),
     /// Where each partition ended when the run began, for a run until the end.
     Ends(Result<BTreeMap<TopicPartition, i64>, Error>),
+    /// Whether the partitions that others hold, or that nobody holds yet, are committed to their ends too.
+    OthersDone(Result<bool, Error>),
     /// The commit interval is over.
     CommitDue,
     /// A partition was to be given back within a bound, which is over.

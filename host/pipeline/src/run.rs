@@ -127,9 +127,19 @@ struct Loop<S, X, T: Table, C> {
     turns: u64,
     fences: u32,
     joined: bool,
+    others: Others,
     stopping: bool,
     close_soon: bool,
     commit_due: Instant,
+}
+
+/// For a run until the end: what is known of partitions that this process does not hold. One that a killed process
+/// held comes here only when its session is over; until then the run is not at its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Others {
+    Unknown,
+    Asked,
+    Done,
 }
 
 /// Runs a pipeline until `shutdown` is signalled, or to the end where the options say so.
@@ -180,6 +190,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
             turns: 0,
             fences: 0,
             joined: false,
+            others: Others::Unknown,
             stopping: false,
             close_soon: false,
             commit_due,
@@ -218,6 +229,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
             Event::Flushed(Ok(files)) => self.flushed(files),
             Event::Committed(Ok(after)) => self.committed(after),
             Event::Ends(ends) => self.ends = Some(ends?),
+            Event::OthersDone(done) => self.others = if done? { Others::Done } else { Others::Unknown },
             Event::Transformed(Err(e))
             | Event::Taken(_, Err(e))
             | Event::Flushed(Err(e))
@@ -237,6 +249,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         self.pause_at_ends();
         self.close()?;
         self.answer_revocations();
+        self.ask_for_others();
         self.report();
         Ok(())
     }
@@ -375,6 +388,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         self.ports.holdings.committer.stats.fences.add(u64::from(why.kind == Kind::Fenced));
         tracing::warn!(error = %why, "dropping what is uncommitted; the tables say where to begin");
         self.jobs = FuturesUnordered::new();
+        self.others = Others::Unknown;
         if self.options.until_end && self.ends.is_none() {
             self.jobs.push(job::ends(&self.ports, self.options.topics.clone()));
         }
@@ -438,6 +452,9 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         for partition in partitions {
             self.partitions.remove(partition);
         }
+        if self.others == Others::Done {
+            self.others = Others::Unknown;
+        }
     }
 
     /// For a run until the end: nothing beyond it is fetched, and reaching it everywhere closes the epoch.
@@ -458,17 +475,38 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
     }
 
     fn is_over(&self) -> bool {
-        let settled = self.closing.is_none() && self.filling.is_empty();
         if self.stopping {
-            return settled;
+            return self.is_settled();
         }
-        let Some(ends) = self.ends.as_ref().filter(|_| self.options.until_end && self.joined && settled) else {
-            return false;
-        };
+        self.is_at_end() && (self.others == Others::Done || self.elsewhere().is_empty())
+    }
+
+    fn is_settled(&self) -> bool {
+        self.closing.is_none() && self.filling.is_empty()
+    }
+
+    /// Whether what this process holds is committed to its end.
+    fn is_at_end(&self) -> bool {
+        let Some(ends) = self.ends.as_ref().filter(|_| self.joined && self.is_settled()) else { return false };
         let committed = |p: &Partition| p.taken.as_ref().map(Taken::next);
-        self.partitions
-            .iter()
-            .all(|(source, p)| committed(p).is_some_and(|n| n >= ends.get(source).copied().unwrap_or(0)))
+        let end = |source: &TopicPartition| ends.get(source).copied().unwrap_or(0);
+        self.partitions.iter().all(|(source, p)| committed(p).is_some_and(|n| n >= end(source)))
+    }
+
+    /// The ends of the partitions that this process does not hold.
+    fn elsewhere(&self) -> BTreeMap<TopicPartition, i64> {
+        let ends = self.ends.iter().flatten();
+        ends.filter(|(p, _)| !self.partitions.contains_key(p)).map(|(p, end)| (p.clone(), *end)).collect()
+    }
+
+    fn ask_for_others(&mut self) {
+        if self.others == Others::Unknown && self.is_at_end() {
+            let elsewhere = self.elsewhere();
+            if !elsewhere.is_empty() {
+                self.others = Others::Asked;
+                self.jobs.push(job::others(&self.ports, elsewhere));
+            }
+        }
     }
 
     fn now_ms(&self) -> i64 {

@@ -19,6 +19,9 @@ use crate::sink::{Epoch, Table};
 use crate::source::Source;
 use crate::work::Applied;
 
+/// How long to wait before the table is asked what others have done.
+const OTHERS_PAUSE: Duration = Duration::from_millis(500);
+
 pub(super) type Job<F> = BoxFuture<'static, Event<F>>;
 
 /// Runs a batch through a worker and buffers its rows.
@@ -200,6 +203,29 @@ pub(super) fn ends<S: Source, X: Transformer, T: Table, C: Clock>(
             Ok(ends)
         };
         Event::Ends(result.await)
+    }
+    .boxed()
+}
+
+/// Looks into the primary table for what became of partitions that this process does not hold.
+pub(super) fn others<S: Source, X: Transformer, T: Table, C: Clock>(
+    ports: &Ports<S, X, T, C>,
+    ends: BTreeMap<TopicPartition, i64>,
+) -> Job<T::Files> {
+    let ports = ports.clone();
+    async move {
+        tokio::time::sleep(OTHERS_PAUSE).await;
+        let (committer, table) = (&ports.holdings.committer, &ports.holdings.tables[0]);
+        let result = async {
+            let head = committer.load(table).await?;
+            let offsets = committer.offsets_at(table.name(), &head.view)?.offsets;
+            let is_done = |(p, end): (&TopicPartition, &i64)| {
+                let entry = offsets.iter().find(|(k, _)| k.topic == p.topic && k.partition == p.partition);
+                entry.is_some_and(|(_, entry)| entry.next >= *end)
+            };
+            Ok(ends.iter().all(is_done))
+        };
+        Event::OthersDone(result.await)
     }
     .boxed()
 }
