@@ -54,6 +54,7 @@
 //! made of, [`Instance`] runs a plugin, without Wasm too, `testing`
 //! (natively only) reads back what it gave.
 
+mod append;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod bindings;

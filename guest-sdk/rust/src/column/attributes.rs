@@ -1,6 +1,7 @@
 //! OTLP attributes as a map of text.
 
 use super::{Column, Dictionary, Key, Map, Utf8};
+use crate::append::append_again;
 use crate::otlp::{AnyValue, Attributes, KeyValue, Malformed};
 use crate::output::{DataType, RecordBatch};
 use crate::plugin::Visit;
@@ -36,7 +37,7 @@ impl Text for Utf8 {
     fn push_range_again(&mut self, range: std::ops::Range<usize>) {
         for index in range {
             let (start, end) = (self.offsets.start(index), self.offsets.start(index + 1));
-            self.bytes.extend_from_within(start..end);
+            append_again(&mut self.bytes, start, end);
             self.offsets.push(self.bytes.len());
             self.validity.push(true);
         }

@@ -2,6 +2,7 @@
 
 use super::Column;
 use super::validity::Validity;
+use crate::append::append;
 use crate::output::{DataType, RecordBatch};
 
 /// Where each value of a column of variable length ends: 32 bits each, little-endian, the first of them 0.
@@ -63,7 +64,7 @@ macro_rules! variable {
             /// Appends a value.
             #[inline]
             pub fn push(&mut self, value: &[u8]) {
-                self.bytes.extend_from_slice(value);
+                append(&mut self.bytes, value);
                 self.close();
             }
 

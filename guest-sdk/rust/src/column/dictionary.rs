@@ -2,6 +2,7 @@
 
 use super::validity::Validity;
 use super::{Column, Utf8};
+use crate::append::append_again;
 use crate::output::{DataType, RecordBatch};
 use crate::plugin::Visit;
 
@@ -109,7 +110,7 @@ impl Dictionary {
     pub fn push_again(&mut self) {
         if let Some(last) = self.len().checked_sub(1) {
             let valid = self.validity.is_valid(last);
-            self.keys.extend_from_within(last * 4..);
+            append_again(&mut self.keys, last * 4, (last + 1) * 4);
             self.validity.push(valid);
         }
     }
@@ -133,7 +134,7 @@ impl Dictionary {
     /// Appends the values from `range` once more, which are all present.
     pub(crate) fn push_range_again(&mut self, range: std::ops::Range<usize>) {
         self.validity.push_valid(range.len());
-        self.keys.extend_from_within(range.start * 4..range.end * 4);
+        append_again(&mut self.keys, range.start * 4, range.end * 4);
     }
 
     /// The number of a value, which is added to the dictionary where it is new. No row is appended.
@@ -263,22 +264,38 @@ impl Column for Dictionary {
     }
 }
 
-/// Whether two values of one length are the same. Eight bytes at a time: on Wasm the library's comparison goes
-/// byte by byte.
+/// Whether two values of one length are the same. Words at a time: on Wasm the library's comparison goes byte by byte.
 #[inline(always)]
 fn same(a: &[u8], b: &[u8]) -> bool {
-    let (a_words, a_rest) = a.as_chunks::<8>();
-    let (b_words, b_rest) = b.as_chunks::<8>();
-    if let (Some(x), Some(y)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) {
-        return u64::from_le_bytes(*x) == u64::from_le_bytes(*y)
-            && a_words.iter().zip(b_words).all(|(x, y)| u64::from_le_bytes(*x) == u64::from_le_bytes(*y));
+    match a.len() {
+        0..4 => a.iter().zip(b).all(|(x, y)| x == y),
+        4..8 => match (a.first_chunk::<4>(), b.first_chunk::<4>(), a.last_chunk::<4>(), b.last_chunk::<4>()) {
+            (Some(x), Some(y), Some(p), Some(q)) => {
+                u32::from_le_bytes(*x) == u32::from_le_bytes(*y) && u32::from_le_bytes(*p) == u32::from_le_bytes(*q)
+            }
+            _ => false,
+        },
+        8..=16 => same_ends::<8>(a, b),
+        17..=32 => same_ends::<16>(a, b),
+        _ => {
+            let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+            same_ends::<32>(a, b) && words.skip(4).all(|(x, y)| u64::from_le_bytes(*x) == u64::from_le_bytes(*y))
+        }
     }
-    if let (Some(x), Some(y), Some(p), Some(q)) =
-        (a.first_chunk::<4>(), b.first_chunk::<4>(), a.last_chunk::<4>(), b.last_chunk::<4>())
-    {
-        return u32::from_le_bytes(*x) == u32::from_le_bytes(*y) && u32::from_le_bytes(*p) == u32::from_le_bytes(*q);
-    }
-    a_rest.iter().zip(b_rest).all(|(x, y)| x == y)
+}
+
+/// Whether the first bytes are the same, and the last. Without a loop, which costs a check for interruption each time
+/// round.
+#[inline(always)]
+fn same_ends<const LEN: usize>(a: &[u8], b: &[u8]) -> bool {
+    let difference = |x: Option<&[u8; LEN]>, y: Option<&[u8; LEN]>| match (x, y) {
+        (Some(x), Some(y)) => {
+            let words = x.as_chunks::<8>().0.iter().zip(y.as_chunks::<8>().0);
+            words.fold(0, |all, (x, y)| all | (u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y)))
+        }
+        _ => u64::MAX,
+    };
+    difference(a.first_chunk(), b.first_chunk()) | difference(a.last_chunk(), b.last_chunk()) == 0
 }
 
 /// A quick hash: a multiplication for each eight bytes. Not safe against someone who wants collisions; those cost

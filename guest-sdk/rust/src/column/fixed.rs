@@ -2,6 +2,7 @@
 
 use super::Column;
 use super::validity::{Validity, push_bit, truncate_bits};
+use crate::append::append_again;
 use crate::output::{DataType, RecordBatch};
 
 macro_rules! fixed {
@@ -45,7 +46,7 @@ macro_rules! fixed {
             pub fn push_again(&mut self) {
                 if let Some(last) = self.len().checked_sub(1) {
                     let valid = self.validity.is_valid(last);
-                    self.values.extend_from_within(last * size_of::<$native>()..);
+                    append_again(&mut self.values, last * size_of::<$native>(), (last + 1) * size_of::<$native>());
                     self.validity.push(valid);
                 }
             }

@@ -3,6 +3,8 @@
 
 use std::io::Write;
 
+use crate::append::append;
+
 /// Appends an integer in decimal.
 pub(crate) fn push_int(out: &mut Vec<u8>, value: i64) {
     let mut digits = [0u8; 20];
@@ -19,7 +21,7 @@ pub(crate) fn push_int(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b'-');
     }
-    out.extend_from_slice(&digits[at..]);
+    append(out, &digits[at..]);
 }
 
 /// Appends a double: the shortest decimal that reads back as the same number, which JSON can read; `NaN`,

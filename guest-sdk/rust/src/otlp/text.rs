@@ -4,6 +4,7 @@ use super::DEPTH_MAX;
 use super::number::{push_base64, push_double, push_int};
 use super::value::{AnyValue, Attributes, Oddities, Values};
 use super::wire::{Fault, Malformed};
+use crate::append::append;
 
 impl AnyValue<'_> {
     /// Appends the value as text: a string as it is, a bool, an integer and a double as JSON has them, NaN and the
@@ -14,7 +15,7 @@ impl AnyValue<'_> {
     pub fn write_text(&self, out: &mut Vec<u8>, oddities: &mut Oddities) -> Result<(), Malformed> {
         match self {
             AnyValue::Empty => {}
-            AnyValue::String(text) => out.extend_from_slice(text),
+            AnyValue::String(text) => append(out, text),
             AnyValue::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
             AnyValue::Int(value) => push_int(out, *value),
             AnyValue::Double(value) => push_double(out, *value),
