@@ -29,7 +29,7 @@ use crate::plugins;
 use crate::workers::Workers;
 
 /// Bytes of batches between the source and the tables: enough for a few batches a worker, and one large record.
-const IN_FLIGHT_BYTES_MAX: usize = 48 << 20;
+const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
 /// Source events that may wait for the loop.
 const EVENTS_MAX: usize = 64;
 /// How long a polite revocation may wait for its commit: below Kafka's session and rebalance time-outs.

@@ -13,7 +13,7 @@ use weir_pipeline::transform::{Effort, Message, Stage};
 use weir_wasm::{Engine, Limits, Plugin, Signal, WasmStage};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Calls that are measured; the first ones warm up.
 const CALLS: u32 = 40;

@@ -19,7 +19,7 @@ use traces::Traces;
 
 /// The host's allocator: the other would be half of what is measured.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Whose CPU time a part costs.
 #[derive(Clone, Copy)]

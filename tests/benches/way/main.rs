@@ -14,7 +14,7 @@ use serde_json::Value;
 use weir_tests::{Kafka, Oracle, Scratch, Table};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const PARTITIONS: i32 = 4;
 
