@@ -15,6 +15,8 @@ use crate::snapshot::{self, Operation, Staged};
 use crate::store::{S3Options, Store};
 use crate::table::arrangement;
 
+pub(crate) mod ledger;
+
 pub(crate) fn schema() -> Schema {
     let optional = |id, name: &str, p| Arc::new(NestedField::optional(id, name, Type::Primitive(p)));
     Schema::builder()

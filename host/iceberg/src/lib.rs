@@ -13,10 +13,12 @@ pub mod layout;
 pub mod letters;
 pub mod metadata;
 pub mod properties;
+pub mod reach;
 pub mod schema;
 pub mod snapshot;
 pub mod store;
 pub mod table;
+pub mod verify;
 pub mod writer;
 
 pub use iceberg::TableIdent;

@@ -25,6 +25,9 @@ mod io_traits;
 pub(crate) mod local;
 #[cfg(test)]
 mod tests;
+mod walk;
+
+pub use walk::Found;
 
 /// How S3 is reached. What is absent comes from the environment's own chain (`AWS_*`, web identity, instance metadata).
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -57,7 +60,7 @@ impl fmt::Debug for S3Options {
 }
 
 /// Where a location points.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum Place {
     /// An absolute path on this machine.
     Local(PathBuf),

@@ -235,10 +235,18 @@ pub fn offsets_after_rollback(view: &HeadView, pipeline: &str) -> Result<Committ
             "no snapshot of the pipeline {pipeline} is left in the table's history: nothing says where to begin"
         )));
     };
-    let text = newest.summary.get(OFFSETS).map_or("", String::as_str);
-    let stored = parse(text, &format!("{OFFSETS} in the summary of snapshot {}", newest.id))?;
     let commit_id = newest.summary.get(COMMIT_ID).cloned().unwrap_or_default();
-    Ok(Committed { commit_id, offsets: restore(&stored) })
+    Ok(Committed { commit_id, offsets: offsets_in(newest)? })
+}
+
+/// V as one snapshot of a pipeline has it in its summary.
+///
+/// # Errors
+/// [`Contradiction`], where the summary holds none.
+pub fn offsets_in(snapshot: &SnapshotView) -> Result<Offsets, Contradiction> {
+    let text = snapshot.summary.get(OFFSETS).map_or("", String::as_str);
+    let stored = parse(text, &format!("{OFFSETS} in the summary of snapshot {}", snapshot.id))?;
+    Ok(restore(&stored))
 }
 
 /// Whether a commit is in the head's ancestry.

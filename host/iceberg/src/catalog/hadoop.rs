@@ -303,7 +303,7 @@ impl Folder {
 }
 
 /// The version in a metadata file's name.
-fn version_of(name: &str) -> Option<u64> {
+pub(crate) fn version_of(name: &str) -> Option<u64> {
     let stem =
         [".gz.metadata.json", ".metadata.json.gz", ".metadata.json"].iter().find_map(|s| name.strip_suffix(s))?;
     stem.strip_prefix('v')?.parse().ok()
