@@ -1,4 +1,4 @@
-//! `/metrics` for Prometheus, `/healthz` and `/readyz`.
+//! `/metrics` for Prometheus, `/healthz` and `/readyz`, and `/status` for `weir status`.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use weir_pipeline::sink::Table;
 use weir_wasm::Plugin;
 
 use crate::assemble::{Assembled, World};
+use crate::{progress, recent};
 
 /// What the endpoints read.
 pub struct Observed {
@@ -70,6 +71,7 @@ pub async fn serve(listen: SocketAddr, observed: Vec<Arc<Observed>>) -> std::io:
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/status", get(status))
         .with_state(Arc::new(observed));
     tokio::spawn(async move {
         if let Err(why) = axum::serve(listener, router).await {
@@ -95,6 +97,22 @@ fn verdict(bad: Vec<&str>, why: &str) -> (StatusCode, String) {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, bad.iter().map(|name| format!("{name} {why}\n")).collect())
     }
+}
+
+async fn status(State(all): All) -> impl IntoResponse {
+    let pipelines: Vec<serde_json::Value> = all.iter().map(|observed| status_of(observed)).collect();
+    let said = serde_json::json!({ "pipelines": pipelines, "said": recent::said() });
+    ([(header::CONTENT_TYPE, "application/json")], said.to_string())
+}
+
+/// The totals of the last line of a run, and what only matters while it runs.
+fn status_of(observed: &Observed) -> serde_json::Value {
+    let stats = &observed.ports.holdings.committer.stats;
+    let mut status = progress::summary(&observed.name, stats);
+    status["retries"] = stats.retries.get().into();
+    status["last_commit_ms"] = stats.last_commit_ms.get().into();
+    status["partitions"] = stats.positions().keys().map(ToString::to_string).collect::<Vec<_>>().into();
+    status
 }
 
 async fn metrics(State(all): All) -> impl IntoResponse {

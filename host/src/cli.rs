@@ -6,6 +6,10 @@ mod generate;
 mod invoke;
 mod query;
 mod run;
+mod status;
+mod subject;
+mod table;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -13,12 +17,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 use weir_wasm::Engine;
 
 use crate::assemble::Refusal;
 use crate::config::{Pipeline, Surroundings};
 use crate::progress::{Format, line_out};
+use crate::recent::Recent;
 
 /// OpenTelemetry from Kafka through sandboxed plugins into Apache Iceberg, exactly once.
 #[derive(Parser, Debug)]
@@ -42,6 +49,12 @@ enum Command {
     Check(check::Arguments),
     /// Shows the whole way on this machine, with nothing else installed.
     Demo(demo::Arguments),
+    /// Shows where pipelines stand.
+    Status(status::Arguments),
+    /// Proves or refutes from the tables alone that each row is there once.
+    Verify(verify::Arguments),
+    /// Looks after tables.
+    Table(table::Arguments),
     /// Runs a query over a catalog's tables.
     Query(query::Arguments),
     /// Runs a plugin on a captured file and prints the rows, the time and the memory.
@@ -111,6 +124,9 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Run(a) => run::run(a, output).await,
         Command::Check(a) => check::run(&a, output),
         Command::Demo(a) => demo::run(a, output).await,
+        Command::Status(a) => status::run(a, output).await,
+        Command::Verify(a) => verify::run(a, output).await,
+        Command::Table(a) => table::run(a, output).await,
         Command::Query(a) => query::run(a, output).await,
         Command::Invoke(a) => invoke::run(&a, output),
         Command::Generate(a) => generate::run(a, output).await,
@@ -138,11 +154,12 @@ fn start_log(filter: &str, output: Format) {
     // What Kafka's client has to say comes as errors and warnings of Weir's own.
     let filter = EnvFilter::try_new(format!("{filter},rdkafka=off")).unwrap_or_else(|_| EnvFilter::new("warn"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    let _ = match output {
-        Format::Human => log.with_target(false).try_init(),
-        Format::Json => log.json().try_init(),
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    let log = match output {
+        Format::Human => log.with_target(false).with_filter(filter).boxed(),
+        Format::Json => log.json().with_filter(filter).boxed(),
     };
+    let _ = tracing_subscriber::registry().with(log).with(Recent).try_init();
 }
 
 /// Loads pipeline files, or shows what is wrong with them.

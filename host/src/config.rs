@@ -71,6 +71,14 @@ fn read_file(path: &Path) -> io::Result<String> {
     std::fs::read_to_string(path)
 }
 
+/// A duration as the files write it, for the command line.
+///
+/// # Errors
+/// What is wrong with it, and what to write.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    quantity::duration(text).map_err(|flaw| format!("{}: {}", flaw.message, flaw.help))
+}
+
 /// Reads and checks one file.
 ///
 /// # Errors

@@ -8,5 +8,6 @@ pub mod config;
 pub mod lake;
 pub mod plugins;
 pub mod progress;
+pub mod recent;
 pub mod supervisor;
 pub mod workers;

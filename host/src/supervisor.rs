@@ -59,6 +59,10 @@ async fn one(assembled: Assembled, format: Format, mut stopped: watch::Receiver<
     forward.abort();
     drop(progress);
     let totals = crate::progress::summary(&name, &stats);
+    if let Err(e) = &result {
+        // Other pipelines of the process may go on: who asks it must learn of this one.
+        crate::recent::note(format!("{name} has stopped: {}", e.message));
+    }
     Ended { name, totals, failure: result.err().map(|e| e.message) }
 }
 

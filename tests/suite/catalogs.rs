@@ -17,7 +17,7 @@ fn fills(pipeline: &Pipeline, table: &Table) {
     assert_eq!(Oracle::shared().span_ids(table), made);
 }
 
-fn s3_section(s3: &S3) -> String {
+pub(crate) fn s3_section(s3: &S3) -> String {
     format!(
         "[sink.iceberg.s3]\nendpoint = \"{}\"\nregion = \"{}\"\npath_style = true\naccess_key_id = \"{}\"\n\
          secret_access_key = \"{}\"\n",

@@ -9,3 +9,4 @@ mod engines;
 mod exactly_once;
 mod fail_closed;
 mod pipeline;
+mod proof;

@@ -12,6 +12,7 @@ pub mod commit;
 pub mod layout;
 pub mod letters;
 pub mod metadata;
+pub mod orphans;
 pub mod properties;
 pub mod reach;
 pub mod schema;

@@ -406,3 +406,26 @@ async fn a_source_leaves_when_the_loop_is_gone() {
     let mut second = cluster.member();
     assert_eq!(second.assigned().await, [0].into());
 }
+
+#[tokio::test]
+async fn an_observer_sees_where_a_topic_ends_and_joins_no_group() {
+    let cluster = Cluster::start(2);
+    cluster.produce(1, numbers(10));
+    let mut member = cluster.member();
+    assert_eq!(member.assigned().await, [0, 1].into());
+    let observer = crate::KafkaObserver::new(&cluster.config()).unwrap();
+    let info = observer.describe(TOPIC).await.unwrap();
+    assert_eq!(info, member.source.describe(TOPIC).await.unwrap());
+    let extents = observer.extents(TOPIC, &[1, 0]).await.unwrap();
+    assert_eq!(extents.iter().map(|e| (e.start, e.end)).collect::<Vec<_>>(), [(0, 10), (0, 0)]);
+    // Had it joined, the member would have been told to give a partition back.
+    member.seek(1, 0, 1);
+    member.read(1, 0, 10, 1).await;
+    let unknown = observer.describe("spins").await.unwrap_err();
+    assert!(unknown.to_string().starts_with("there is no topic \"spins\""), "{unknown}");
+    let mut nobody = KafkaConfig::new(vec!["127.0.0.1:1".into()], vec![TOPIC.into()], "weir");
+    nobody.answer_timeout = Duration::from_secs(1);
+    let silence = crate::KafkaObserver::new(&nobody).unwrap().describe(TOPIC).await.unwrap_err().to_string();
+    assert!(silence.starts_with("no broker of [127.0.0.1:1] answers within 1s"), "{silence}");
+    member.source.close().await;
+}

@@ -1,0 +1,27 @@
+//! `weir table`: the upkeep of tables. One file a subcommand.
+
+mod orphans;
+
+use clap::Subcommand;
+
+use super::Failure;
+use crate::progress::Format;
+
+/// Looks after tables.
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Finds files that no commit took, and deletes them.
+    Orphans(orphans::Arguments),
+}
+
+pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
+    match arguments.command {
+        Command::Orphans(a) => orphans::run(a, output).await,
+    }
+}

@@ -1,0 +1,114 @@
+//! `weir table orphans`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+use weir_iceberg::TableIdent;
+use weir_iceberg::catalog::CatalogError;
+use weir_iceberg::orphans::{AGE_MIN, OrphanError, Survey, find, remove};
+use weir_iceberg::verify::time;
+
+use crate::assemble::open_catalog;
+use crate::cli::{Failure, load, say, subject};
+use crate::config::duration;
+use crate::progress::{Format, line_out};
+
+/// Finds files in a table's data and metadata folders that nothing in its metadata names: what epochs and commits leave
+/// behind that were killed or given up. Only shows them, unless --delete is given.
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct Arguments {
+    /// A pipeline file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// One of its tables, as the catalog names it; all where absent.
+    #[arg(value_name = "TABLE")]
+    table: Option<String>,
+    /// Spares files that were written in this time, by the store's own clock: a commit under way may still take them.
+    #[arg(long, value_name = "TIME", default_value = "3d", value_parser = duration)]
+    older_than: Duration,
+    /// Deletes what is found.
+    #[arg(long)]
+    delete: bool,
+    /// Says that nothing writes to the table: --delete then also takes files that are younger than a day.
+    #[arg(long, requires = "delete")]
+    writers_stopped: bool,
+}
+
+pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
+    if arguments.delete && arguments.older_than < AGE_MIN && !arguments.writers_stopped {
+        return Err(Failure::wrong(
+            "--older-than below 25h: files of that age may belong to an epoch that is still to be committed, and its \
+             rows would be lost; --writers-stopped says that nothing writes to the table",
+        ));
+    }
+    let pipelines = load(std::slice::from_ref(&arguments.file), output)?;
+    let Some(pipeline) = pipelines.first() else { return Err(Failure::wrong("the file holds no pipeline")) };
+    let mut idents: Vec<TableIdent> =
+        pipeline.sink.tables.values().map(|t| subject::ident(&t.name)).collect::<Result<_, _>>()?;
+    if let Some(letters) = &pipeline.dead_letter {
+        idents.push(subject::ident(&letters.table)?);
+    }
+    if let Some(wanted) = &arguments.table {
+        let all: Vec<String> = idents.iter().map(ToString::to_string).collect();
+        idents.retain(|ident| ident.to_string() == *wanted);
+        if idents.is_empty() {
+            let file = arguments.file.display();
+            return Err(Failure::wrong(format!("{wanted} is no table of {file}: it has {}", all.join(", "))));
+        }
+    }
+    let catalog = open_catalog(pipeline).await?;
+    for ident in &idents {
+        let survey = if arguments.delete {
+            remove(&catalog, ident, arguments.older_than).await
+        } else {
+            find(&catalog, ident, arguments.older_than).await
+        };
+        let survey = survey.map_err(|e| match e {
+            OrphanError::Catalog(e @ CatalogError::NotFound(_)) => Failure::wrong(e),
+            e => Failure::failed(e),
+        })?;
+        match output {
+            Format::Human => say(text(ident, &survey, arguments.delete)),
+            Format::Json => lines(ident, &survey, arguments.delete),
+        }
+    }
+    Ok(())
+}
+
+fn text(ident: &TableIdent, survey: &Survey, deleted: bool) -> String {
+    let bytes: u64 = survey.orphans.iter().map(|o| o.bytes).sum();
+    let mut lines = vec![format!(
+        "{ident}: {} files with {bytes} bytes that nothing names{}",
+        survey.orphans.len(),
+        match (survey.orphans.is_empty(), deleted) {
+            (true, _) => "",
+            (false, true) => ", deleted",
+            (false, false) => "; --delete deletes them",
+        }
+    )];
+    lines.extend(survey.orphans.iter().map(|o| format!("  {} {} {}", time(o.modified_ms), o.bytes, o.location)));
+    if survey.young > 0 {
+        lines.push(format!("  {} more are too young to tell: --older-than", survey.young));
+    }
+    lines.extend(survey.elsewhere.iter().map(|folder| format!("  not looked into: {folder}")));
+    lines.join("\n")
+}
+
+fn lines(ident: &TableIdent, survey: &Survey, deleted: bool) {
+    let table = ident.to_string();
+    for o in &survey.orphans {
+        line_out(&json!({
+            "event": "orphan", "table": table, "file": o.location, "bytes": o.bytes,
+            "modified": time(o.modified_ms), "deleted": deleted,
+        }));
+    }
+    line_out(&json!({
+        "event": "orphans", "table": table, "files": survey.orphans.len(), "deleted": deleted,
+        "bytes": survey.orphans.iter().map(|o| o.bytes).sum::<u64>(), "too_young": survey.young, "named": survey.named,
+        "not_looked_into": survey.elsewhere,
+    }));
+}
+
+#[cfg(test)]
+mod tests;

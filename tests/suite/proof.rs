@@ -1,0 +1,184 @@
+//! Whether the promises were kept can be looked into: `weir verify`, `weir status`, `weir table orphans`.
+
+use std::path::Path;
+
+use serde_json::Value;
+use weir_tests::{Oracle, S3, SpanIds, Table, Weir};
+
+use crate::catalogs::s3_section;
+use crate::pipeline::{LIMIT, Pipeline, refused, said};
+
+fn add(made: &mut SpanIds, more: &SpanIds) {
+    made.count += more.count;
+    made.distinct += more.distinct;
+    made.xor ^= more.xor;
+}
+
+/// Files below a folder whose names end so.
+fn files(folder: &Path, ending: &str) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths
+        .flat_map(|p| if p.is_dir() { files(&p, ending) } else { vec![p] })
+        .filter(|p| p.to_string_lossy().ends_with(ending))
+        .collect()
+}
+
+fn weir(args: &[&str]) -> std::process::Output {
+    Weir::output(args)
+}
+
+/// What a command wrote, which must have ended well and have all these parts.
+fn shown(args: &[&str], parts: &[&str]) -> String {
+    let output = weir(args);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {text}");
+    for part in parts {
+        assert!(text.contains(part), "no {part:?} in: {text}");
+    }
+    text
+}
+
+fn json(args: &[&str]) -> Vec<Value> {
+    let text = shown(args, &[]);
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+#[test]
+fn what_kills_left_whole_is_proven_and_what_is_broken_by_hand_is_named() {
+    let mut pipeline = Pipeline::new("verified", 3);
+    let mut made = pipeline.produce(1, 30, 100);
+    for seed in 2..4 {
+        let mut running = pipeline.start();
+        let before = Oracle::shared().span_ids(&pipeline.traces()).count;
+        running.wait(LIMIT, || Oracle::shared().span_ids(&pipeline.traces()).count > before);
+        add(&mut made, &pipeline.produce(seed, 30, 100));
+        running.kill9();
+    }
+    pipeline.run_well();
+    let file = pipeline.file();
+    let ends =
+        ["telemetry.traces: proven at snapshot", "back to the first", "verified/2: [0, 30), of the log's [0, 30)"];
+    let text = shown(&["verify", &file], &ends);
+    assert!(text.contains("telemetry.dead_letters: proven") && !text.contains("not covered"), "{text}");
+    let certificates = json(&["verify", "--output", "json", &file]);
+    assert_eq!(
+        (&certificates[0]["rows_live"], &certificates[0]["rows_committed"]),
+        (&made.count.into(), &made.count.into())
+    );
+    let lake = pipeline.lake().display().to_string();
+    shown(
+        &["verify", "--warehouse", &lake, "telemetry.traces", "telemetry.dead_letters"],
+        &["rows: 9000 committed, 9000 live"],
+    );
+    refused(
+        &weir(&["verify", "--warehouse", &lake, "telemetry.traces", "telemetry.nothing"]),
+        2,
+        &["telemetry.nothing does not exist"],
+    );
+    pipeline.brokers = format!("127.0.0.1:{}", weir_tests::process::free_port());
+    let file = pipeline.file();
+    shown(&["verify", &file], &["telemetry.traces: proven", "not covered: the topics' ends: no broker of [127.0.0.1:"]);
+    let broken = &files(&pipeline.lake().join("telemetry/traces/data"), ".parquet")[0];
+    std::fs::remove_file(broken).unwrap();
+    let name = broken.file_name().unwrap().to_string_lossy().into_owned();
+    refused(
+        &weir(&["verify", &file]),
+        1,
+        &["telemetry.traces: refuted\nfound: there is no file", &name, "\nmeans: its "],
+    );
+    let output = weir(&["verify", "--output", "json", &file]);
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&line["event"], &line["check"]), (&"refuted".into(), &"missing".into()));
+}
+
+#[test]
+fn what_a_killed_writer_leaves_is_found_and_deleted_and_the_table_reads_right() {
+    let mut pipeline = Pipeline::new("orphans", 1);
+    let mut made = pipeline.produce(1, 20, 100);
+    pipeline.run_well();
+    // An epoch that does not end, and more rows than the buffer takes: files grow that no commit has taken.
+    pipeline.interval = "1h";
+    pipeline.sections = "[buffer]\nmax = \"16MiB\"\n".into();
+    let more = pipeline.produce(2, 200, 500);
+    let folder = pipeline.lake().join("telemetry/traces/data");
+    let committed = files(&folder, ".parquet");
+    let mut writer = pipeline.start();
+    writer.wait(LIMIT, || files(&folder, ".parquet").len() > committed.len());
+    let file = pipeline.file();
+    let young = "telemetry.traces: 0 files with 0 bytes that nothing names";
+    shown(&["table", "orphans", &file], &[young, "more are too young to tell"]);
+    writer.kill9();
+    let orphans = files(&folder, ".parquet").len() - committed.len();
+    shown(&["table", "orphans", "--delete", &file], &[young, "more are too young to tell"]);
+    let found = json(&["table", "orphans", "--output", "json", "--older-than", "0s", &file, "telemetry.traces"]);
+    let total = found.last().unwrap();
+    assert!(total["files"].as_u64() >= Some(orphans as u64) && total["deleted"] == false, "{found:?}");
+    assert_eq!(files(&folder, ".parquet").len(), committed.len() + orphans);
+    let hasty = weir(&["table", "orphans", "--older-than", "0s", "--delete", &file]);
+    refused(&hasty, 2, &["rows would be lost", "--writers-stopped"]);
+    shown(
+        &["table", "orphans", "--older-than", "0s", "--delete", "--writers-stopped", &file],
+        &["that nothing names, deleted"],
+    );
+    assert_eq!(files(&folder, ".parquet"), committed);
+    assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), made);
+    // The records of the epoch that was killed are read again.
+    pipeline.run_well();
+    add(&mut made, &more);
+    assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), made);
+    shown(&["verify", &file], &["telemetry.traces: proven"]);
+    refused(
+        &weir(&["table", "orphans", &file, "telemetry.trades"]),
+        2,
+        &["telemetry.trades is no table of", "it has telemetry.traces"],
+    );
+}
+
+#[test]
+fn a_bucket_is_verified_and_cleaned_as_a_folder_is() {
+    let s3 = S3::start();
+    let bucket = s3.create_bucket("lake");
+    let mut pipeline = Pipeline::new("verified-s3", 2);
+    pipeline.sink = "catalog = { type = \"hadoop\" }\nwarehouse = \"s3://lake/warehouse\"".into();
+    pipeline.sections = s3_section(&s3);
+    let made = pipeline.produce(1, 20, 100);
+    pipeline.run_well();
+    let file = pipeline.file();
+    shown(&["verify", &file], &["telemetry.traces: proven", "rows: 2000 committed, 2000 live"]);
+    let folder = bucket.join("warehouse/telemetry/traces/data");
+    let committed = files(&folder, ".parquet");
+    std::fs::write(folder.join("left.parquet"), "left behind").unwrap();
+    shown(&["table", "orphans", &file], &["0 files with 0 bytes", "1 more are too young to tell"]);
+    let all = ["table", "orphans", "--older-than", "0s", "--delete", "--writers-stopped", &file, "telemetry.traces"];
+    shown(&all, &["11 s3://lake/warehouse/telemetry/traces/data/left.parquet"]);
+    assert_eq!(files(&folder, ".parquet"), committed);
+    let table = Table::hadoop("s3://lake/warehouse", "telemetry.traces").with(s3.pyiceberg());
+    assert_eq!(Oracle::shared().span_ids(&table), made);
+    std::fs::write(&committed[0], "cut").unwrap();
+    refused(&weir(&["verify", &file]), 1, &["telemetry.traces: refuted", "has 3 bytes, and"]);
+}
+
+#[test]
+fn status_shows_how_far_a_pipeline_is_and_what_its_process_says() {
+    let mut pipeline = Pipeline::new("status", 2);
+    let port = weir_tests::process::free_port();
+    pipeline.sections = format!("[admin]\nlisten = \"127.0.0.1:{port}\"\n");
+    let file = pipeline.file();
+    let nobody = format!("no process answers at 127.0.0.1:{port}");
+    shown(&["status", &file], &["status\n", "telemetry.traces: there is no such table yet", &nobody]);
+    let made = pipeline.produce(1, 20, 100);
+    let mut running = pipeline.start();
+    running.wait(LIMIT, || Oracle::shared().span_ids(&pipeline.traces()).count == made.count);
+    let holds = format!("the process at 127.0.0.1:{port} holds 2 partitions");
+    running.wait(LIMIT, || said(&weir(&["status", &file])).contains(&holds));
+    let now = json(&["status", "--output", "json", &file]).remove(0);
+    assert_eq!((&now["process"]["answers"], &now["process"]["fences"]), (&true.into(), &0.into()), "{now}");
+    assert!(now["tables"][0]["last_commit_age_seconds"].as_f64() < Some(LIMIT.as_secs_f64()), "{now}");
+    assert_eq!(running.stop().code(), Some(0), "{}", running.log());
+    pipeline.produce(2, 6, 10);
+    let now = json(&["status", "--output", "json", &file]).remove(0);
+    let lag = |partition: usize| now["partitions"][partition]["lag"].as_i64();
+    assert_eq!((lag(0), lag(1), &now["process"]["answers"]), (Some(3), Some(3), &false.into()), "{now}");
+    shown(&["status", &file], &["last commit ", "partition  committed  log end  lag", &nobody]);
+}
