@@ -206,7 +206,7 @@ pub async fn assemble_with<S: Stage + 'static>(
     Ok(Assembled { name: pipeline.name.clone(), ports, options, events, plugins: chain.plugins, budget })
 }
 
-fn otlp_signal(signal: config::Signal) -> weir_otlp::Signal {
+pub(crate) fn otlp_signal(signal: config::Signal) -> weir_otlp::Signal {
     match signal {
         config::Signal::Traces => weir_otlp::Signal::Traces,
         config::Signal::Metrics => weir_otlp::Signal::Metrics,
@@ -298,7 +298,7 @@ fn rest_options(rest: &config::RestCatalog) -> RestOptions {
 }
 
 /// Opens the plugin's tables, then the dead letters.
-async fn open_tables(
+pub(crate) async fn open_tables(
     catalog: &Catalog,
     pipeline: &Pipeline,
     schemas: &[TableSchema],

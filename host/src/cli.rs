@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong configuration.
 
 mod check;
+mod dead_letters;
 mod demo;
 mod generate;
 mod invoke;
@@ -53,6 +54,8 @@ enum Command {
     Status(status::Arguments),
     /// Proves or refutes from the tables alone that each row is there once.
     Verify(verify::Arguments),
+    /// Lists, shows and replays records that were refused.
+    DeadLetters(dead_letters::Arguments),
     /// Looks after tables.
     Table(table::Arguments),
     /// Runs a query over a catalog's tables.
@@ -126,6 +129,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(a) => demo::run(a, output).await,
         Command::Status(a) => status::run(a, output).await,
         Command::Verify(a) => verify::run(a, output).await,
+        Command::DeadLetters(a) => dead_letters::run(a, output).await,
         Command::Table(a) => table::run(a, output).await,
         Command::Query(a) => query::run(a, output).await,
         Command::Invoke(a) => invoke::run(&a, output),

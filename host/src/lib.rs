@@ -6,6 +6,7 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod lake;
+pub mod letters;
 pub mod plugins;
 pub mod progress;
 pub mod recent;

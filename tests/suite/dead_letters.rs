@@ -1,9 +1,9 @@
 //! What cannot be read becomes one dead letter, and its neighbours are committed.
 
 use serde_json::Value;
-use weir_tests::{Kafka, Oracle, Spans};
+use weir_tests::{Kafka, Oracle, Spans, Weir};
 
-use crate::pipeline::{Pipeline, START_NANOS, refused};
+use crate::pipeline::{LIMIT, Pipeline, START_NANOS, refused, said};
 
 fn offsets(rows: &[Value]) -> Vec<i64> {
     let mut offsets: Vec<i64> = rows.iter().map(|r| r["offset"].as_i64().expect("a number")).collect();
@@ -58,6 +58,52 @@ fn protobuf_that_cannot_be_read_becomes_a_dead_letter_too() {
     assert_eq!(offsets(&Oracle::shared().rows(&pipeline.dead_letters(), &["offset"])), [1, 2]);
     let spans = Oracle::shared().span_ids(&pipeline.traces());
     assert_eq!(spans.count, 2 * spans.distinct);
+}
+
+#[test]
+fn letters_that_pass_today_are_replayed_once_however_often_and_beside_the_running_pipeline() {
+    let mut pipeline = Pipeline::new("replayed", 3);
+    // JSON in a topic of protobuf: nothing passes, until somebody corrects the file.
+    pipeline.encoding = "otlp_proto";
+    let made = pipeline.produce(1, 30, 40);
+    let golden = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/golden/collector/traces.proto")).unwrap();
+    Kafka::shared().produce("replayed", 0, std::slice::from_ref(&golden));
+    pipeline.run_well();
+    let before = Oracle::shared().span_ids(&pipeline.traces());
+    let file = pipeline.file();
+    let list = said(&Weir::output(&["dead-letters", "list", &file]));
+    assert!(list.contains("30 letters, 0 of them replayed") && list.contains("replayed/2 offset 9: "), "{list}");
+    let show = said(&Weir::output(&["dead-letters", "show", &file, "--partition", "1", "--offset", "3"]));
+    assert!(show.contains("{\"resourceSpans\":["), "{show}");
+
+    let refused_again = said(&Weir::output(&["dead-letters", "replay", &file]));
+    assert!(refused_again.contains("0 letters replayed, 0 rows; 30 refused again, 0 left"), "{refused_again}");
+    pipeline.encoding = "otlp_json";
+    let file = pipeline.file();
+    let trial = said(&Weir::output(&["dead-letters", "replay", "--dry-run", &file]));
+    assert!(trial.contains("30 letters would be replayed"), "{trial}");
+    let mut running = pipeline.start();
+    let mut killed = Weir::start(&["dead-letters", "replay", &file]);
+    killed.wait(LIMIT, || Oracle::shared().span_ids(&pipeline.traces()).count > before.count);
+    killed.kill9();
+    let more = pipeline.produce(2, 30, 40);
+    let whole = said(&Weir::output(&["dead-letters", "replay", &file]));
+    assert!(whole.contains(" 0 refused again, 0 left"), "{whole}");
+    running
+        .wait(LIMIT, || Oracle::shared().span_ids(&pipeline.traces()).count == before.count + made.count + more.count);
+    assert!(running.stop().success(), "{}", running.log());
+    let again = said(&Weir::output(&["dead-letters", "replay", &file]));
+    assert!(again.contains("0 letters replayed"), "{again}");
+
+    let after = Oracle::shared().span_ids(&pipeline.traces());
+    assert_eq!(after.count, before.count + made.count + more.count);
+    assert_eq!(after.xor, before.xor ^ made.xor ^ more.xor);
+    assert_eq!(after.distinct, before.distinct + made.distinct + more.distinct);
+    let letters = Oracle::shared().rows(&pipeline.dead_letters(), &["offset", "replayed_at"]);
+    let marks = letters.iter().filter(|l| !l["replayed_at"].is_null()).count();
+    assert_eq!((letters.len(), marks), (60, 30), "each letter stays, and has one mark");
+    let verified = Weir::output(&["verify", &file]);
+    assert!(verified.status.success(), "{}", said(&verified));
 }
 
 #[test]

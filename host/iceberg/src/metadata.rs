@@ -6,6 +6,7 @@ use bytes::Bytes;
 use iceberg::spec::{MAIN_BRANCH, MetadataLog, Snapshot, TableMetadata};
 use iceberg::{TableRequirement, TableUpdate};
 use weir_pipeline::checkpoint;
+use weir_pipeline::replay;
 use weir_pipeline::sink::{HeadView, SnapshotView};
 
 #[cfg(test)]
@@ -99,6 +100,7 @@ pub fn view(metadata: &TableMetadata, pipeline: &str) -> HeadView {
     HeadView {
         uuid: metadata.uuid().to_string(),
         offsets: metadata.properties().get(&checkpoint::property(pipeline)).cloned(),
+        replayed: metadata.properties().get(&replay::property(pipeline)).cloned(),
         broken_off,
         ancestry,
         others: others(metadata, pipeline),

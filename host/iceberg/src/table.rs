@@ -10,6 +10,7 @@ use uuid::Uuid;
 use weir_pipeline::batch::TopicPartition;
 use weir_pipeline::checkpoint;
 use weir_pipeline::error::Error;
+use weir_pipeline::replay;
 use weir_pipeline::sink::{
     Change, Epoch, Head, LetterFloor, LetterKey, SEQUENCE_NUMBER, SNAPSHOT_ID, SwapError, Table,
 };
@@ -195,7 +196,9 @@ impl Table for IcebergTable {
         let properties = |id: i64, sequence: i64| {
             let offsets = change.offsets.replace(SNAPSHOT_ID, &id.to_string());
             let offsets = offsets.replace(SEQUENCE_NUMBER, &sequence.to_string());
-            HashMap::from([(checkpoint::property(&self.pipeline), offsets)])
+            let mut properties = HashMap::from([(checkpoint::property(&self.pipeline), offsets)]);
+            properties.extend(change.replayed.clone().map(|replayed| (replay::property(&self.pipeline), replayed)));
+            properties
         };
         let operation = Operation {
             added: change.files.as_ref().map_or(&[], |files| &files.files[..]),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::checkpoint::{self, Committed, Entry, EntryKey, Offsets};
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
+use crate::replay::{self, Replayed};
 use crate::sink::{Change, Head, HeadView, SwapError, Table};
 use crate::stats::Stats;
 
@@ -47,6 +48,8 @@ pub struct Proposal<F> {
     pub rows: u64,
     /// When the epoch's first file may have been begun, milliseconds since 1970.
     pub opened_ms: i64,
+    /// The dead letters that are replayed with it; none in the commits of a running pipeline.
+    pub replayed: Replayed,
 }
 
 /// Who commits: the same for all commits of a process.
@@ -146,7 +149,8 @@ impl<C: Clock> Committer<C> {
             }
             let mut offsets = committed.offsets;
             offsets.extend(decide(&offsets)?);
-            let change = self.change(proposal, &offsets, now_ms);
+            let replayed = self.replayed(table.name(), &head.view, proposal)?;
+            let change = self.change(proposal, &offsets, replayed, now_ms);
             match table.swap(&head, &change).await {
                 Ok(()) => return Ok(Done { offsets, head }),
                 Err(SwapError::Stale(why)) => return Err(Error::fenced(format!("{}: {why}", table.name()))),
@@ -165,7 +169,29 @@ impl<C: Clock> Committer<C> {
         }
     }
 
-    fn change<F: Clone>(&self, proposal: &Proposal<F>, offsets: &Offsets, now_ms: i64) -> Change<F> {
+    /// What will have been replayed into a table after a proposal that replays.
+    fn replayed<F>(&self, table: &str, view: &HeadView, proposal: &Proposal<F>) -> Result<Option<Replayed>, Error> {
+        if proposal.replayed.is_empty() {
+            return Ok(None);
+        }
+        let before = replay::replayed_at(view, &self.pipeline).map_err(|c| Error::fatal(format!("{table}: {c}")))?;
+        if let Some((origin, offset)) = before.common(&proposal.replayed) {
+            let (topic, partition) = (&origin.key.topic, origin.key.partition);
+            return Err(Error::fenced(format!("{table}: {topic}/{partition} offset {offset} was replayed meanwhile")));
+        }
+        let mut after = before;
+        after.extend(&proposal.replayed);
+        Ok(Some(after))
+    }
+
+    fn change<F: Clone>(
+        &self,
+        proposal: &Proposal<F>,
+        offsets: &Offsets,
+        replayed: Option<Replayed>,
+        now_ms: i64,
+    ) -> Change<F> {
+        let replayed = replayed.map(|r| r.value(&proposal.commit_id));
         let ranges = serde_json::to_string(&proposal.ranges).unwrap_or_default();
         let summary = [
             (checkpoint::PIPELINE, self.pipeline.clone()),
@@ -176,9 +202,11 @@ impl<C: Clock> Committer<C> {
             (checkpoint::ROWS, proposal.rows.to_string()),
             (checkpoint::VERSION, env!("CARGO_PKG_VERSION").to_string()),
         ];
+        let summary = summary.into_iter().chain(replayed.clone().map(|r| (replay::REPLAYED, r)));
         Change {
             files: proposal.files.clone(),
-            summary: summary.into_iter().map(|(k, v)| (k.to_string(), v)).collect(),
+            summary: summary.map(|(k, v)| (k.to_string(), v)).collect(),
+            replayed,
             offsets: checkpoint::property_value(&proposal.commit_id, offsets),
             now_ms,
         }

@@ -13,6 +13,10 @@ use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, TimeUnit};
 use crate::batch::{Record, TopicPartition};
 use crate::transform::TableSchema;
 
+mod stored;
+
+pub use stored::{Stored, marks, read};
+
 /// The name of the dead letters among a pipeline's tables.
 pub const TABLE: &str = "dead_letters";
 
@@ -70,7 +74,7 @@ pub fn schema() -> TableSchema {
         column("error", DataType::Utf8, false, "why it was refused"),
         column("plugin_digest", DataType::Utf8, true, "sha256 of the plugins that refused it"),
         utc("rejected_at", false, "when it was refused"),
-        utc("replayed_at", true, "when a replay put its rows into the table; NULL before"),
+        utc("replayed_at", true, "in the row that marks a letter as replayed, when that was; else NULL"),
     ];
     TableSchema {
         name: TABLE.to_string(),
@@ -84,61 +88,127 @@ pub fn schema() -> TableSchema {
 /// # Errors
 /// Only where more bytes are given than 32-bit offsets can address (2 GiB in one column).
 pub fn rows(mark: &Postmark<'_>, letters: &[Letter<'_>]) -> Result<RecordBatch, ArrowError> {
-    let schema = schema().schema;
-    let n = letters.len();
-    let same = |text: &str| -> ArrayRef {
-        let mut b = StringBuilder::new();
-        (0..n).for_each(|_| b.append_value(text));
-        Arc::new(b.finish())
-    };
-    let mut topic_id = StringBuilder::new();
-    let mut partition = Int32Builder::new();
-    let mut offset = Int64Builder::new();
-    let mut timestamp = TimestampMicrosecondBuilder::new().with_timezone("UTC");
-    let (mut key, mut value) = (BinaryBuilder::new(), BinaryBuilder::new());
-    let mut headers = MapBuilder::new(None, StringBuilder::new(), BinaryBuilder::new());
-    let mut error = StringBuilder::new();
-    let mut rejected_at = TimestampMicrosecondBuilder::new().with_timezone("UTC");
-    let mut replayed_at = TimestampMicrosecondBuilder::new().with_timezone("UTC");
-    for letter in letters {
-        let record = letter.record;
-        topic_id.append_option(mark.topic_id);
-        partition.append_value(mark.source.partition);
-        offset.append_value(record.offset);
-        timestamp.append_option(record.timestamp_ms.map(|ms| ms.saturating_mul(1000)));
-        key.append_option(record.key.as_ref());
-        value.append_option(record.value.as_ref());
-        append_headers(&mut headers, record)?;
-        error.append_value(letter.error);
-        rejected_at.append_value(mark.rejected_at_ms.saturating_mul(1000));
-        replayed_at.append_null();
+    let mut columns = Columns::default();
+    for Letter { record, error } in letters {
+        columns.push(&Row {
+            pipeline: mark.pipeline,
+            cluster_id: mark.cluster_id,
+            topic_id: mark.topic_id,
+            topic: &mark.source.topic,
+            partition: mark.source.partition,
+            record,
+            error,
+            plugin_digest: Some(mark.plugin_digest),
+            rejected_at: mark.rejected_at_ms.saturating_mul(1000),
+            replayed_at: None,
+        })?;
     }
-    let headers = headers.finish();
-    let DataType::Map(entry, _) = schema.field(9).data_type() else { unreachable!("headers are a map") };
-    let headers = arrow_array::MapArray::try_new(
-        Arc::clone(entry),
-        headers.offsets().clone(),
-        arrow_array::StructArray::try_new(entries(), headers.entries().columns().to_vec(), None)?,
-        arrow_array::Array::nulls(&headers).cloned(),
-        false,
-    )?;
-    let columns: Vec<ArrayRef> = vec![
-        same(mark.pipeline),
-        same(mark.cluster_id),
-        Arc::new(topic_id.finish()),
-        same(&mark.source.topic),
-        Arc::new(partition.finish()),
-        Arc::new(offset.finish()),
-        Arc::new(timestamp.finish()),
-        Arc::new(key.finish()),
-        Arc::new(value.finish()),
-        Arc::new(headers),
-        Arc::new(error.finish()),
-        same(mark.plugin_digest),
-        Arc::new(rejected_at.finish()),
-        Arc::new(replayed_at.finish()),
-    ];
-    RecordBatch::try_new(schema, columns)
+    columns.finish()
+}
+
+/// A row of the table; times in microseconds since 1970.
+struct Row<'a> {
+    pipeline: &'a str,
+    cluster_id: &'a str,
+    topic_id: Option<&'a str>,
+    topic: &'a str,
+    partition: i32,
+    record: &'a Record,
+    error: &'a str,
+    plugin_digest: Option<&'a str>,
+    rejected_at: i64,
+    replayed_at: Option<i64>,
+}
+
+/// The columns, in the schema's order.
+struct Columns {
+    pipeline: StringBuilder,
+    cluster_id: StringBuilder,
+    topic_id: StringBuilder,
+    topic: StringBuilder,
+    partition: Int32Builder,
+    offset: Int64Builder,
+    timestamp: TimestampMicrosecondBuilder,
+    key: BinaryBuilder,
+    value: BinaryBuilder,
+    headers: MapBuilder<StringBuilder, BinaryBuilder>,
+    error: StringBuilder,
+    plugin_digest: StringBuilder,
+    rejected_at: TimestampMicrosecondBuilder,
+    replayed_at: TimestampMicrosecondBuilder,
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        let utc = || TimestampMicrosecondBuilder::new().with_timezone("UTC");
+        Self {
+            pipeline: StringBuilder::new(),
+            cluster_id: StringBuilder::new(),
+            topic_id: StringBuilder::new(),
+            topic: StringBuilder::new(),
+            partition: Int32Builder::new(),
+            offset: Int64Builder::new(),
+            timestamp: utc(),
+            key: BinaryBuilder::new(),
+            value: BinaryBuilder::new(),
+            headers: MapBuilder::new(None, StringBuilder::new(), BinaryBuilder::new()),
+            error: StringBuilder::new(),
+            plugin_digest: StringBuilder::new(),
+            rejected_at: utc(),
+            replayed_at: utc(),
+        }
+    }
+}
+
+impl Columns {
+    fn push(&mut self, row: &Row<'_>) -> Result<(), ArrowError> {
+        let record = row.record;
+        self.pipeline.append_value(row.pipeline);
+        self.cluster_id.append_value(row.cluster_id);
+        self.topic_id.append_option(row.topic_id);
+        self.topic.append_value(row.topic);
+        self.partition.append_value(row.partition);
+        self.offset.append_value(record.offset);
+        self.timestamp.append_option(record.timestamp_ms.map(|ms| ms.saturating_mul(1000)));
+        self.key.append_option(record.key.as_ref());
+        self.value.append_option(record.value.as_ref());
+        append_headers(&mut self.headers, record)?;
+        self.error.append_value(row.error);
+        self.plugin_digest.append_option(row.plugin_digest);
+        self.rejected_at.append_value(row.rejected_at);
+        self.replayed_at.append_option(row.replayed_at);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<RecordBatch, ArrowError> {
+        let schema = schema().schema;
+        let headers = self.headers.finish();
+        let DataType::Map(entry, _) = schema.field(9).data_type() else { unreachable!("headers are a map") };
+        let headers = arrow_array::MapArray::try_new(
+            Arc::clone(entry),
+            headers.offsets().clone(),
+            arrow_array::StructArray::try_new(entries(), headers.entries().columns().to_vec(), None)?,
+            arrow_array::Array::nulls(&headers).cloned(),
+            false,
+        )?;
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(self.pipeline.finish()),
+            Arc::new(self.cluster_id.finish()),
+            Arc::new(self.topic_id.finish()),
+            Arc::new(self.topic.finish()),
+            Arc::new(self.partition.finish()),
+            Arc::new(self.offset.finish()),
+            Arc::new(self.timestamp.finish()),
+            Arc::new(self.key.finish()),
+            Arc::new(self.value.finish()),
+            Arc::new(headers),
+            Arc::new(self.error.finish()),
+            Arc::new(self.plugin_digest.finish()),
+            Arc::new(self.rejected_at.finish()),
+            Arc::new(self.replayed_at.finish()),
+        ];
+        RecordBatch::try_new(schema, columns)
+    }
 }
 
 /// A map has each key once: of headers with equal names the last stands.

@@ -13,6 +13,7 @@ use crate::checkpoint::{Entry, EntryKey, Offsets};
 use crate::clock::Clock;
 use crate::commit::{Committer, Proposal, Range};
 use crate::error::{Error, Kind};
+use crate::replay::Replayed;
 use crate::sink::{Files, LetterFloor, Table};
 use crate::source::{Source, Start, TopicInfo};
 
@@ -168,6 +169,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
                 ranges: ranges(&epoch.ranges),
                 rows: share.rows.values().sum(),
                 opened_ms: epoch.opened_ms,
+                replayed: Replayed::default(),
             };
             let table = &self.tables[at];
             let done = self
@@ -382,6 +384,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
             ranges: Vec::new(),
             rows: 0,
             opened_ms: self.committer.clock.now_ms(),
+            replayed: Replayed::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod dead_letter;
 pub mod error;
 pub mod event;
 pub mod holdings;
+pub mod replay;
 pub mod run;
 #[cfg(test)]
 mod sim;

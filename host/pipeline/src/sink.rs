@@ -32,6 +32,8 @@ pub struct HeadView {
     pub uuid: String,
     /// The table's property `weir.<pipeline>.offsets`, as it stands.
     pub offsets: Option<String>,
+    /// The table's property `weir.<pipeline>.replayed`, as it stands.
+    pub replayed: Option<String>,
     /// The snapshots from the head of `main` backwards, as far as the metadata holds them.
     pub ancestry: Vec<SnapshotView>,
     /// Whether the last of `ancestry` has a parent that is no longer in the metadata.
@@ -61,6 +63,8 @@ pub struct Change<F> {
     /// The new value of the table property `weir.<pipeline>.offsets`, but for the ids that only the adapter knows: it
     /// replaces [`SNAPSHOT_ID`] and [`SEQUENCE_NUMBER`] in it.
     pub offsets: String,
+    /// The new value of the table property `weir.<pipeline>.replayed`, where dead letters are replayed.
+    pub replayed: Option<String>,
     /// The wall clock of this process, milliseconds since 1970: the snapshot's time is the later of this and the last
     /// update plus one.
     pub now_ms: i64,

@@ -30,7 +30,7 @@ async fn reject(table: &IcebergTable, epoch: u64, mark: Postmark<'_>, offsets: &
     table.write(Epoch(epoch), dead_letter::rows(&mark, &letters).unwrap()).await.unwrap();
     let files = table.close(Epoch(epoch)).await.unwrap();
     let head = table.load().await.unwrap();
-    let change = Change { files, summary: BTreeMap::new(), offsets: String::new(), now_ms: 0 };
+    let change = Change { files, summary: BTreeMap::new(), offsets: String::new(), replayed: None, now_ms: 0 };
     table.swap(&head, &change).await.unwrap();
 }
 

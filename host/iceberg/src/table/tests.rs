@@ -70,6 +70,7 @@ fn change(files: Option<Written>) -> Change<Written> {
         files,
         summary: BTreeMap::from([("weir.pipeline".to_string(), "p".to_string())]),
         offsets: format!("{{\"snapshot\":{SNAPSHOT_ID},\"sequence\":{SEQUENCE_NUMBER}}}"),
+        replayed: None,
         now_ms: 1_700_000_000_000,
     }
 }

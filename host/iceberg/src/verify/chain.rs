@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use weir_pipeline::checkpoint::{self, COMMIT_ID, Entry, EntryKey, Offsets, PIPELINE, RANGES, ROWS};
 use weir_pipeline::commit::Range;
+use weir_pipeline::replay;
 use weir_pipeline::sink::{HeadView, SnapshotView};
 
 use super::Contradiction;
@@ -28,6 +29,8 @@ pub struct Chain {
     pub ranges: usize,
     /// V.
     pub offsets: Offsets,
+    /// Rows of dead letters that were replayed; V does not count them.
+    pub rows_replayed: u64,
     /// The newest of them.
     pub newest: Option<i64>,
     /// Where offsets moved by an operator's leave, in words: lost records given up, a topic made again.
@@ -50,22 +53,32 @@ pub fn check(view: &HeadView, pipeline: &str, role: Role) -> Result<Chain, Contr
             "nobody knows which records are in the table",
         )
     })?;
+    let replayed = replay::replayed_at(view, pipeline).map_err(|c| {
+        let place = format!("table property {}", replay::property(pipeline));
+        Contradiction::new("replayed dead letters", c, place, "a letter that is replayed now may be there twice")
+    })?;
     let mut chain = Chain {
         pipeline: pipeline.to_string(),
         commits: 0,
         ranges: 0,
         offsets: committed.offsets,
+        rows_replayed: replayed.rows,
         newest: None,
         allowed: Vec::new(),
         since: BTreeMap::new(),
     };
     // Nothing was before the first commit; what was before expired ones is not known.
     let mut before = (!view.broken_off).then(Offsets::new);
+    let mut replayed_before = (!view.broken_off).then_some(0);
     let ours = |s: &&SnapshotView| s.summary.get(PIPELINE).map(String::as_str) == Some(pipeline);
     for snapshot in view.ancestry.iter().rev().filter(ours) {
         let commit = Commit::read(snapshot)?;
         if let Some(before) = &before {
             commit.follow(before, role, &mut chain)?;
+        }
+        if let Some(replayed) = commit.replayed {
+            commit.check_replay(replayed_before, replayed)?;
+            replayed_before = Some(replayed);
         }
         for (key, entry) in &commit.offsets {
             let range = commit.range_of(key, &commit.offsets, before.as_ref());
@@ -103,6 +116,8 @@ struct Commit<'a> {
     offsets: Offsets,
     ranges: Vec<Range>,
     rows: u64,
+    /// Rows of all replays of dead letters so far, where this commit is one.
+    replayed: Option<u64>,
 }
 
 impl<'a> Commit<'a> {
@@ -114,7 +129,20 @@ impl<'a> Commit<'a> {
         let ranges = serde_json::from_str(text(RANGES))
             .map_err(|e| broken(format!("{RANGES} cannot be read: {e}; it holds {:?}", text(RANGES))))?;
         let rows = text(ROWS).parse().map_err(|_| broken(format!("{ROWS} is no number: {:?}", text(ROWS))))?;
-        Ok(Self { snapshot, offsets, ranges, rows })
+        let replayed = replay::rows_in(snapshot).map_err(|c| broken(c.to_string()))?;
+        Ok(Self { snapshot, offsets, ranges, rows, replayed })
+    }
+
+    /// Checks that a replay counted what it added.
+    fn check_replay(&self, before: Option<u64>, after: u64) -> Result<(), Contradiction> {
+        match before {
+            Some(before) if before.checked_add(self.rows) != Some(after) => Err(self.refuted(
+                "replayed dead letters",
+                format!("the replay recorded {} rows, the count of all grew from {before} to {after}", self.rows),
+                "what was replayed is not what was counted",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The range of one entry. Ranges name no cluster: of several with this topic it is the one that moved.
@@ -154,7 +182,8 @@ impl<'a> Commit<'a> {
                 Some(was) => self.advances(key, was, now, range, role, chain)?,
             };
         }
-        if rows == self.rows {
+        // Replayed letters are records below V, which does not count them.
+        if rows == if self.replayed.is_some() { 0 } else { self.rows } {
             return Ok(());
         }
         let found = format!("the commit recorded {} rows, its entries of V grew by {rows}", self.rows);

@@ -14,7 +14,7 @@ use crate::store::Place;
 /// What a table's commits added and what it holds.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rows {
-    /// Rows ever committed by all pipelines, as V counts them.
+    /// Rows ever committed by all pipelines, as V counts them, and those of replayed dead letters.
     pub committed: u64,
     /// Rows of the live data files.
     pub live: u64,
@@ -79,7 +79,8 @@ pub fn check(metadata: &TableMetadata, reach: &Reach, chains: &[Chain]) -> Resul
     let is_broken_off = history.first().is_some_and(|oldest| oldest.parent_snapshot_id().is_some());
     let manifests = totals(reach);
     let mut rows = Rows { is_broken_off, ..Rows::default() };
-    rows.committed = chains.iter().flat_map(|chain| chain.offsets.values()).map(|entry| entry.rows).sum();
+    let of_chain = |chain: &Chain| chain.offsets.values().map(|entry| entry.rows).sum::<u64>() + chain.rows_replayed;
+    rows.committed = chains.iter().map(of_chain).sum();
     let mut before = (!is_broken_off).then(Held::default);
     for snapshot in history.iter().copied() {
         check_counts(metadata, reach, &manifests, snapshot)?;

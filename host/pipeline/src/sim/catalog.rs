@@ -76,6 +76,7 @@ impl SimTableState {
         HeadView {
             uuid: "u".into(),
             offsets: self.meta.property.clone(),
+            replayed: None,
             named: self.meta.snapshots.values().any(of_pipeline),
             ancestry,
             broken_off,

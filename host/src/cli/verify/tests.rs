@@ -16,6 +16,7 @@ fn chain() -> Chain {
         commits: 3,
         ranges: 4,
         offsets: [(key(0), entry(20)), (key(1), entry(9))].into(),
+        rows_replayed: 0,
         newest: Some(8),
         allowed: vec!["records [3, 5) of orders/0 were given up (snapshot 7)".into()],
         since: [(key(0), 10), (key(1), 0)].into(),
