@@ -32,7 +32,7 @@
 //!     fn transform(&mut self, message: &Message, _: &mut Context<'_>) -> Result<(), Refusal> {
 //!         for resource in otlp::traces(&message.value) {
 //!             for scope in resource?.scopes {
-//!                 for span in scope?.spans {
+//!                 for span in scope?.items {
 //!                     let span = span?;
 //!                     self.0.timestamp.push((span.start_time_unix_nano / 1000) as i64);
 //!                     self.0.name.push(span.name);
@@ -51,14 +51,15 @@
 //! ```
 //!
 //! Where things are: [`otlp`] reads protobuf without copying it, [`mod@column`] holds the columns that a table is
-//! made of, [`Instance`] runs a plugin, without Wasm too, `testing`
-//! (natively only) reads back what it gave.
+//! made of, [`flatten`] what plugins that make rows of OTLP have in common, [`Instance`] runs a plugin, without Wasm
+//! too, `testing` (natively only) reads back what it gave.
 
 mod append;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod bindings;
 pub mod column;
+pub mod flatten;
 mod instance;
 pub mod log;
 mod message;

@@ -13,6 +13,7 @@ mod merge;
 mod number;
 #[cfg(test)]
 mod oracle;
+mod origin;
 mod text;
 mod trace;
 mod value;
@@ -20,7 +21,8 @@ mod wire;
 
 pub use id::{push_hex, span_id, trace_id};
 pub use merge::merge_traces;
-pub use trace::{Event, Link, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status, traces};
+pub use origin::{Resource, ResourceItems, Scope, ScopeItems};
+pub use trace::{Event, Link, ResourceSpans, ScopeSpans, Span, Status, traces};
 pub use value::{AnyValue, Attributes, KeyValue, Oddities, Values};
 pub use wire::{Fault, Field, Fields, Malformed, Read, Repeated, Wire};
 

@@ -57,7 +57,7 @@ impl OtlpToArrow for DropHealthChecks {
             let resource = resource?;
             let service = resource.resource.attributes.string(b"service.name")?;
             for scope in resource.scopes {
-                for span in scope?.spans {
+                for span in scope?.items {
                     let span = span?;
                     if self.is_health_check(&span)? {
                         context.count("health_checks", 1);

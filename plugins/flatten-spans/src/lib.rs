@@ -24,13 +24,12 @@
 //! | `promoted_mismatches` | promoted attributes of another kind than their column, now NULL there |
 //! | `profile_fields` | references to a dictionary that only profiles have |
 
-mod config;
 mod optional;
-mod promoted;
 mod spans;
 
-use config::Config;
-use spans::Spans;
+use optional::Optional;
+use spans::{NAMES, Spans};
+use weir_sdk::flatten::{self, Choice};
 use weir_sdk::prelude::*;
 
 /// The plugin.
@@ -40,7 +39,7 @@ pub struct FlattenSpans {
 
 impl OtlpToArrow for FlattenSpans {
     fn configure(settings: &mut Settings) -> Result<Self, String> {
-        Ok(FlattenSpans { spans: Spans::new(&Config::read(settings)?) })
+        Ok(FlattenSpans { spans: Spans::new(&Choice::read(settings, &NAMES, &Optional::NAMES)?) })
     }
 
     fn tables(&mut self, each: &mut dyn FnMut(&mut dyn Table)) {
@@ -53,7 +52,7 @@ impl OtlpToArrow for FlattenSpans {
         }
         let mut odd = Odd::default();
         for resource in otlp::traces(&message.value) {
-            self.spans.push_resource(resource?, &mut odd)?;
+            self.spans.push_resource(&resource?, &mut odd)?;
         }
         odd.report(context);
         Ok(())
@@ -63,48 +62,17 @@ impl OtlpToArrow for FlattenSpans {
 /// What was odd in one record.
 #[derive(Default)]
 struct Odd {
-    attributes: weir_sdk::column::Oddities,
-    invalid_ids: u64,
-    unknown_times: u64,
-    saturated_times: u64,
+    common: flatten::Odd,
     negative_durations: u64,
     unknown_kinds: u64,
-    missing_service_names: u64,
-    promoted_mismatches: u64,
 }
 
 impl Odd {
     fn report(&self, context: &mut Context<'_>) {
-        context.count("invalid_ids", self.invalid_ids);
-        context.count("duplicate_keys", self.attributes.duplicate_keys);
-        context.count("unknown_times", self.unknown_times);
-        context.count("saturated_times", self.saturated_times);
+        self.common.report(context);
         context.count("negative_durations", self.negative_durations);
         context.count("unknown_kinds", self.unknown_kinds);
-        context.count("missing_service_names", self.missing_service_names);
-        context.count("promoted_mismatches", self.promoted_mismatches);
-        context.count("profile_fields", self.attributes.profile_fields);
     }
-
-    /// Nanoseconds as the microseconds of a timestamp, which hold every value.
-    fn micros(&mut self, nanos: u64) -> i64 {
-        self.unknown_times += u64::from(nanos == 0);
-        (nanos / 1000) as i64
-    }
-
-    /// Nanoseconds as a long, which does not.
-    fn nanos(&mut self, nanos: u64) -> i64 {
-        i64::try_from(nanos).unwrap_or_else(|_| {
-            self.saturated_times += 1;
-            i64::MAX
-        })
-    }
-}
-
-/// Protobuf does not tell an empty string from a missing one, and OTLP calls an empty name or message unknown:
-/// NULL.
-fn known(text: &[u8]) -> Option<&[u8]> {
-    (!text.is_empty()).then_some(text)
 }
 
 weir_sdk::export!(FlattenSpans);

@@ -1,9 +1,8 @@
 //! The table `spans`: thirteen columns that are always there, those that are asked for, those that are promoted.
 
-use crate::config::{Config, Promote};
+use crate::Odd;
 use crate::optional::Optional;
-use crate::promoted::Promoted;
-use crate::{Odd, known};
+use weir_sdk::flatten::{self, AttributeColumns, Choice, Origin, known};
 use weir_sdk::otlp::{Event, Malformed, ResourceSpans, Span};
 use weir_sdk::prelude::*;
 
@@ -24,9 +23,6 @@ pub(crate) const NAMES: [&str; 13] = [
     "events",
 ];
 
-/// The attribute that names a service.
-const SERVICE_NAME: &[u8] = b"service.name";
-
 /// By a span's kind as a number.
 const KINDS: [&[u8]; 6] = [b"UNSPECIFIED", b"INTERNAL", b"SERVER", b"CLIENT", b"PRODUCER", b"CONSUMER"];
 
@@ -36,7 +32,6 @@ pub(crate) struct Spans {
     trace_id: Utf8,
     span_id: Utf8,
     parent_span_id: Utf8,
-    service_name: Dictionary,
     operation_name: Dictionary,
     span_kind: Dictionary,
     duration_ms: Float64,
@@ -44,16 +39,11 @@ pub(crate) struct Spans {
     status_message: Dictionary,
     /// Values as they are: as a dictionary they cost half as much again to encode, for a quarter fewer bytes. Many
     /// differ in each span, and Parquet makes its own dictionary of those that do not.
-    attributes: AttributeMap,
-    /// Values by number: they are the same in each row of a resource.
-    resource_attributes: AttributeMap<Dictionary>,
+    attributes: AttributeColumns,
     events: List<Struct<Events>>,
+    origin: Origin,
     /// None, so that a span does not look for columns that nobody asked for.
     optional: Option<Box<Optional>>,
-    promoted: Promoted,
-    promoted_resource: Promoted,
-    /// The number of `service.name` among the resource attributes' keys.
-    service_name_number: usize,
 }
 
 #[derive(Default)]
@@ -64,113 +54,64 @@ struct Events {
 }
 
 impl Spans {
-    pub(crate) fn new(config: &Config) -> Self {
-        let keys = |promote: &[Promote]| promote.iter().map(|one| one.key.clone().into_bytes()).collect::<Vec<_>>();
-        let mut resource_keys = keys(&config.promote_resource);
-        resource_keys.push(SERVICE_NAME.to_vec());
+    pub(crate) fn new(choice: &Choice) -> Self {
         Spans {
             timestamp: TimestampUtc::new(),
             trace_id: Utf8::new(),
             span_id: Utf8::new(),
             parent_span_id: Utf8::new(),
-            service_name: Dictionary::new(),
             operation_name: Dictionary::new(),
             span_kind: Dictionary::new(),
             duration_ms: Float64::new(),
             status_code: Int32::new(),
             status_message: Dictionary::new(),
-            attributes: AttributeMap::seeded(keys(&config.promote)),
-            resource_attributes: AttributeMap::seeded(resource_keys),
+            attributes: AttributeColumns::new(&choice.promote, "span", choice.promote_only),
             events: List::default(),
-            optional: Optional::new(&config.columns).map(Box::new),
-            promoted: Promoted::new(&config.promote, "span", config.promote_only),
-            promoted_resource: Promoted::new(&config.promote_resource, "resource", config.promote_only),
-            service_name_number: config.promote_resource.len(),
+            origin: Origin::new(choice, &choice.columns),
+            optional: Optional::new(&choice.columns).map(Box::new),
         }
     }
 
-    /// Appends the spans of a resource. What the resource gives to each row is encoded with its first span, then
-    /// repeated.
-    pub(crate) fn push_resource(&mut self, resource: ResourceSpans<'_>, odd: &mut Odd) -> Result<(), Malformed> {
-        let mut is_first_of_resource = true;
+    /// Appends the spans of a resource.
+    pub(crate) fn push_resource(&mut self, resource: &ResourceSpans<'_>, odd: &mut Odd) -> Result<(), Malformed> {
+        self.origin.begin_resource();
         for scope in resource.scopes.clone() {
             let scope = scope?;
-            let mut is_first_of_scope = true;
-            for span in scope.spans.clone() {
-                let span = span?;
-                if is_first_of_resource {
-                    self.begin_resource(&resource, odd)?;
-                } else {
-                    self.repeat_resource();
-                }
-                if let Some(optional) = &mut self.optional {
-                    optional.push(&resource, is_first_of_resource, &scope, is_first_of_scope, &span, odd)?;
-                }
-                (is_first_of_resource, is_first_of_scope) = (false, false);
-                self.push_span(&span, odd)?;
+            self.origin.begin_scope();
+            for span in scope.items.clone() {
+                self.origin.push(resource, &scope, &mut odd.common)?;
+                self.push_span(&span?, odd)?;
             }
         }
         Ok(())
-    }
-
-    fn begin_resource(&mut self, resource: &ResourceSpans<'_>, odd: &mut Odd) -> Result<(), Malformed> {
-        let row = self.timestamp.len();
-        let (promoted, service_name_number) = (&mut self.promoted_resource, self.service_name_number);
-        let mut service_name = AnyValue::Empty;
-        let attributes = resource.resource.attributes.clone();
-        self.resource_attributes.push_if(attributes, &mut odd.attributes, |key, attribute| {
-            if key.index() == service_name_number {
-                service_name = attribute.value.clone();
-            }
-            promoted.set(key.index(), row, attribute)
-        })?;
-        promoted.close(row, odd);
-        match service_name {
-            AnyValue::Empty | AnyValue::StringIndex => {
-                odd.missing_service_names += 1;
-                self.service_name.push_null();
-            }
-            // Its text was written to the map, and whatever is odd in it counted there.
-            name => name.push_text(&mut self.service_name, &mut Default::default())?,
-        }
-        Ok(())
-    }
-
-    fn repeat_resource(&mut self) {
-        self.resource_attributes.push_again();
-        self.service_name.push_again();
-        self.promoted_resource.push_again();
     }
 
     #[inline]
     fn push_span(&mut self, span: &Span<'_>, odd: &mut Odd) -> Result<(), Malformed> {
-        let row = self.timestamp.len();
         let (start, end) = (span.start_time_unix_nano, span.end_time_unix_nano);
-        odd.invalid_ids += u64::from(!otlp::trace_id(&mut self.trace_id, span.trace_id));
-        odd.invalid_ids += u64::from(!otlp::span_id(&mut self.span_id, span.span_id));
-        let has_parent = otlp::span_id(&mut self.parent_span_id, span.parent_span_id);
-        odd.invalid_ids += u64::from(!has_parent && !span.parent_span_id.is_empty());
+        odd.common.trace_id(&mut self.trace_id, span.trace_id);
+        odd.common.span_id(&mut self.span_id, span.span_id);
+        odd.common.optional_span_id(&mut self.parent_span_id, span.parent_span_id);
         self.operation_name.push_option(known(span.name));
         let kind = usize::try_from(span.kind).ok().and_then(|kind| KINDS.get(kind));
         odd.unknown_kinds += u64::from(kind.is_none());
         self.span_kind.push(kind.unwrap_or(&KINDS[0]));
-        odd.unknown_times += u64::from(end == 0);
+        odd.common.unknown_times += u64::from(end == 0);
         odd.negative_durations += u64::from(end < start);
         self.duration_ms.push(milliseconds(start, end));
         self.status_code.push(span.status.code);
         self.status_message.push_option(known(span.status.message));
-        let promoted = &mut self.promoted;
-        self.attributes.push_if(span.attributes.clone(), &mut odd.attributes, |key, attribute| {
-            promoted.set(key.index(), row, attribute)
-        })?;
-        promoted.close(row, odd);
+        self.attributes.push(span.attributes.clone(), &mut odd.common)?;
         for event in span.events.clone() {
-            self.events.items.fields.push(&event?, odd)?;
+            self.events.items.fields.push(&event?, &mut odd.common)?;
             self.events.items.push();
         }
         self.events.close();
+        if let Some(optional) = &mut self.optional {
+            optional.push(span, &mut odd.common)?;
+        }
         // Last: its length is the table's.
-        self.timestamp.push(odd.micros(start));
+        self.timestamp.push(odd.common.micros(start));
         Ok(())
     }
 }
@@ -182,7 +123,7 @@ fn milliseconds(start: u64, end: u64) -> f64 {
 }
 
 impl Events {
-    fn push(&mut self, event: &Event<'_>, odd: &mut Odd) -> Result<(), Malformed> {
+    fn push(&mut self, event: &Event<'_>, odd: &mut flatten::Odd) -> Result<(), Malformed> {
         self.timestamp.push(odd.micros(event.time_unix_nano));
         self.name.push_option(known(event.name));
         self.attributes.push(event.attributes.clone(), &mut odd.attributes)
@@ -219,19 +160,24 @@ impl Columns for Spans {
         visit.column(trace_id, "32 hex digits; NULL where the id is invalid.", &mut self.trace_id);
         visit.column(span_id, "16 hex digits; NULL where the id is invalid.", &mut self.span_id);
         visit.column(parent_span_id, "16 hex digits; NULL in a root.", &mut self.parent_span_id);
-        visit.column(service_name, "The resource's service.name.", &mut self.service_name);
+        visit.column(service_name, "The resource's service.name.", &mut self.origin.service_name);
         visit.column(operation_name, "The span's name.", &mut self.operation_name);
         visit.column(span_kind, "UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER or CONSUMER.", &mut self.span_kind);
         visit.column(duration_ms, "From begin to end, in milliseconds; negative as sent.", &mut self.duration_ms);
         visit.column(status_code, "0 UNSET, 1 OK, 2 ERROR.", &mut self.status_code);
         visit.column(status_message, "What the status says; NULL where that is nothing.", &mut self.status_message);
-        visit.column(attributes, "The span's attributes, as text.", &mut self.attributes);
-        visit.column(resource_attributes, "The resource's attributes, as text.", &mut self.resource_attributes);
+        visit.column(attributes, "The span's attributes, as text.", &mut self.attributes.map);
+        visit.column(resource_attributes, "The resource's attributes, as text.", &mut self.origin.resource.map);
         visit.column(events, "What happened during the span.", &mut self.events);
         if let Some(optional) = &mut self.optional {
-            optional.columns(visit);
+            optional.show_first(visit);
         }
-        self.promoted.columns(visit);
-        self.promoted_resource.columns(visit);
+        self.origin.scope.columns(visit);
+        if let Some(optional) = &mut self.optional {
+            optional.show_rest(visit);
+        }
+        self.origin.provenance.columns(visit);
+        self.attributes.promoted.columns(visit);
+        self.origin.resource.promoted.columns(visit);
     }
 }

@@ -61,7 +61,7 @@ impl OtlpToArrow for Plugin {
     fn transform(&mut self, message: &Message, context: &mut Context<'_>) -> Result<(), Refusal> {
         for resource in otlp::traces(&message.value) {
             for scope in resource?.scopes {
-                for span in scope?.spans {
+                for span in scope?.items {
                     let span = span?;
                     context.count("spans", 1);
                     self.0.names.push(span.name);

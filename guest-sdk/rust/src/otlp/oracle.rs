@@ -21,7 +21,7 @@ pub(crate) fn read(value: &[u8]) -> Result<trace::TracesData, Malformed> {
                     attributes: attributes(scope.scope.attributes.clone(), 0)?,
                     dropped_attributes_count: scope.scope.dropped_attributes_count,
                 }),
-                spans: scope.spans.clone().map(|span| read_span(&span?)).collect::<Result<_, _>>()?,
+                spans: scope.items.clone().map(|span| read_span(&span?)).collect::<Result<_, _>>()?,
                 schema_url: text(scope.schema_url()?),
             });
         }

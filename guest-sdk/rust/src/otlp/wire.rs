@@ -307,6 +307,19 @@ impl<'a> Fields<'a> {
     }
 }
 
+// The readers of messages match whole tags: a field's number times eight, plus 0 for a varint, 1 for 64 bits, 2 for
+// bytes and messages, 5 for 32 bits.
+
+/// The numbers of the fields that a message has, a bit each.
+pub(crate) const fn known(numbers: &[u32]) -> u32 {
+    let (mut bits, mut index) = (0, 0);
+    while index < numbers.len() {
+        bits |= 1 << numbers[index];
+        index += 1;
+    }
+    bits
+}
+
 /// A message that can be read from its bytes.
 pub trait Read<'a>: Sized {
     /// Reads it.

@@ -1,17 +1,19 @@
 //! Attributes that have a column of their own.
 
-use crate::Odd;
-use crate::config::{Kind, Promote};
-use weir_sdk::otlp::KeyValue;
-use weir_sdk::prelude::*;
+use super::{Kind, Odd, Promote};
+use crate::column::{Boolean, Column, Dictionary, Float64, Int64};
+use crate::otlp::{AnyValue, KeyValue};
+use crate::plugin::{Columns, Visit};
 
-/// The promoted attributes of spans, or of resources. An attribute's number is its place in the setting, which is
+/// The promoted attributes of one kind of thing: spans, say, or resources. An attribute's number is its place in the setting, which is
 /// also its key's number in the attribute map.
-pub(crate) struct Promoted {
+#[derive(Debug)]
+pub struct Promoted {
     columns: Vec<Slot>,
     only: bool,
 }
 
+#[derive(Debug)]
 struct Slot {
     name: String,
     doc: String,
@@ -19,6 +21,7 @@ struct Slot {
     mismatch: bool,
 }
 
+#[derive(Debug)]
 enum Cells {
     String(Dictionary),
     Long(Int64),
@@ -28,7 +31,7 @@ enum Cells {
 
 impl Promoted {
     /// `of` says whose attributes they are; `only`, whether they stay out of their map.
-    pub(crate) fn new(promote: &[Promote], of: &str, only: bool) -> Self {
+    pub fn new(promote: &[Promote], of: &str, only: bool) -> Self {
         let slot = |Promote { key, column, kind }: &Promote| Slot {
             name: column.clone(),
             doc: format!("The {of} attribute {key}; NULL where it is missing or of another type."),
@@ -46,14 +49,14 @@ impl Promoted {
     /// Puts the attribute of this number in row `row`, over what may be there already. Answers whether it belongs
     /// in the map too.
     #[inline]
-    pub(crate) fn set(&mut self, number: usize, row: usize, attribute: &KeyValue<'_>) -> bool {
+    pub fn set(&mut self, number: usize, row: usize, attribute: &KeyValue<'_>) -> bool {
         let Some(slot) = self.columns.get_mut(number) else { return true };
         slot.set(row, &attribute.value) || !self.only
     }
 
     /// Completes row `row` with NULLs.
     #[inline]
-    pub(crate) fn close(&mut self, row: usize, odd: &mut Odd) {
+    pub fn close(&mut self, row: usize, odd: &mut Odd) {
         for slot in &mut self.columns {
             if slot.cells.column().len() == row {
                 slot.cells.push_null();
@@ -63,7 +66,8 @@ impl Promoted {
     }
 
     /// Appends the last row once more.
-    pub(crate) fn push_again(&mut self) {
+    #[inline]
+    pub fn push_again(&mut self) {
         for slot in &mut self.columns {
             slot.cells.push_again();
         }

@@ -1,8 +1,8 @@
 use super::*;
-use weir_sdk::testing::settings;
+use crate::testing::settings;
 
-fn read(given: &[(&str, &[&str])]) -> Result<Config, String> {
-    Config::read(&mut Settings::new(settings(given)))
+fn read(given: &[(&str, &[&str])]) -> Result<Choice, String> {
+    Choice::read(&mut Settings::new(settings(given)), &["timestamp", "span_kind"], &["links", "flags"])
 }
 
 fn refused(given: &[(&str, &[&str])]) -> String {
@@ -38,7 +38,7 @@ fn what_cannot_be_promoted_is_refused_with_the_reason() {
 fn columns_are_chosen_by_name_and_once() {
     assert_eq!(read(&[("columns", &["links", "flags"])]).unwrap().columns, ["links", "flags"]);
     let unknown = refused(&[("columns", &["link"])]);
-    assert!(unknown.starts_with("`columns`: `link` is not a column; choose from start_time_unix_nano, "), "{unknown}");
+    assert!(unknown.starts_with("`columns`: `link` is not a column; choose from links, flags"), "{unknown}");
     assert!(refused(&[("columns", &["timestamp"])]).starts_with("`columns`: `timestamp` is always there; choose"));
     assert_eq!(refused(&[("columns", &["links", "links"])]), "`columns` names `links` twice");
 }

@@ -1,50 +1,55 @@
-//! The settings, checked.
+//! The settings that choose columns, checked.
 
-use crate::optional::Optional;
-use crate::spans::NAMES;
-use weir_sdk::prelude::*;
+use crate::settings::Settings;
 
-/// What a pipeline asks for.
-pub(crate) struct Config {
-    /// Columns beyond the thirteen, by name, each once.
-    pub(crate) columns: Vec<String>,
-    /// Span attributes with a column of their own.
-    pub(crate) promote: Vec<Promote>,
-    /// Resource attributes with a column of their own.
-    pub(crate) promote_resource: Vec<Promote>,
-    /// Whether what is promoted stays out of its map.
-    pub(crate) promote_only: bool,
+/// What a pipeline asks for beyond the columns that are always there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Further columns, by name, each once (`columns`).
+    pub columns: Vec<String>,
+    /// Attributes of spans, log records or data points with a column of their own (`promote`).
+    pub promote: Vec<Promote>,
+    /// Resource attributes with a column of their own (`promote_resource`).
+    pub promote_resource: Vec<Promote>,
+    /// Whether what is promoted stays out of its map (`promote_only`).
+    pub promote_only: bool,
 }
 
 /// An attribute with a column of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Promote {
+pub struct Promote {
     /// The attribute's key.
-    pub(crate) key: String,
+    pub key: String,
     /// The column's name: the key, with an underscore for all but letters and digits, so that SQL needs no quotes.
-    pub(crate) column: String,
+    pub column: String,
     /// The column's type.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
 }
 
 /// What a promoted attribute must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Text.
     String,
+    /// An integer of 64 bits.
     Long,
+    /// A double.
     Double,
+    /// True or false.
     Boolean,
 }
 
-impl Config {
+impl Choice {
+    /// Reads the four settings. `always` are the columns that are there anyway, `further` those to choose from.
+    ///
     /// # Errors
     /// Says which entry of which setting is wrong, and what may stand there.
-    pub(crate) fn read(settings: &mut Settings) -> Result<Self, String> {
+    pub fn read(settings: &mut Settings, always: &[&str], further: &[&str]) -> Result<Self, String> {
         let columns = settings.list("columns").unwrap_or_default();
         for (index, name) in columns.iter().enumerate() {
-            if !Optional::NAMES.contains(&name.as_str()) {
-                let why = if NAMES.contains(&name.as_str()) { "is always there" } else { "is not a column" };
-                return Err(format!("`columns`: `{name}` {why}; choose from {}", Optional::NAMES.join(", ")));
+            if !further.contains(&name.as_str()) {
+                let why = if always.contains(&name.as_str()) { "is always there" } else { "is not a column" };
+                return Err(format!("`columns`: `{name}` {why}; choose from {}", further.join(", ")));
             }
             if columns.iter().take(index).any(|earlier| earlier == name) {
                 return Err(format!("`columns` names `{name}` twice"));
@@ -52,7 +57,7 @@ impl Config {
         }
         let promote = Promote::read_all(settings, "promote")?;
         let promote_resource = Promote::read_all(settings, "promote_resource")?;
-        let mut taken: Vec<&str> = NAMES.iter().chain(&Optional::NAMES).copied().collect();
+        let mut taken: Vec<&str> = always.iter().chain(further).copied().collect();
         for (setting, promoted) in [("promote", &promote), ("promote_resource", &promote_resource)] {
             for Promote { key, column, .. } in promoted {
                 // Query engines fold case, so names must differ by more.
@@ -63,7 +68,7 @@ impl Config {
             }
         }
         let promote_only = settings.flag("promote_only", false)?;
-        Ok(Config { columns, promote, promote_resource, promote_only })
+        Ok(Choice { columns, promote, promote_resource, promote_only })
     }
 }
 
