@@ -2,8 +2,8 @@
 //! record leaves nothing behind, columns have one length.
 
 use crate::column::Column;
-use crate::message::{Batch, Message, Signal};
-use crate::otlp::{Fault, merge_traces};
+use crate::message::{Batch, Message};
+use crate::otlp::{Fault, merge};
 use crate::output::{Field, Output, RecordBatch, Rejection, TableRows, TableSchema};
 use crate::plugin::{Context, Counts, OtlpToArrow, Reason, Refusal, Visit};
 use crate::settings::{Setting, Settings};
@@ -72,11 +72,10 @@ impl<P: OtlpToArrow> Instance<P> {
     fn transform_message(&mut self, batch: &Batch, message: &Message) -> Result<(), String> {
         match self.show(batch, message) {
             Ok(()) => Ok(()),
-            Err(Refusal(Reason::Malformed(malformed)))
-                if malformed.fault == Fault::Split && batch.signal == Signal::Traces =>
-            {
+            Err(Refusal(Reason::Malformed(malformed))) if malformed.fault == Fault::Split => {
                 self.take_back();
-                let value = merge_traces(&message.value).map_err(|malformed| malformed.describe_in(&message.value))?;
+                let value = merge(batch.signal, &message.value);
+                let value = value.map_err(|malformed| malformed.describe_in(&message.value))?;
                 let merged = Message { value, ..message.clone() };
                 self.show(batch, &merged).map_err(|refusal| refusal.0.text(&merged.value))
             }

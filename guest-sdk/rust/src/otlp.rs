@@ -6,22 +6,33 @@
 //!
 //! Protobuf lets a message repeat a singular part, or send it late, and merges the pieces. No known exporter does
 //! that, so the reader does not pay for it: it answers with an error that says so, the SDK puts the record in order
-//! ([`merge_traces`]) and shows it again.
+//! ([`merge`]) and shows it again.
 
 mod id;
+mod logs;
 mod merge;
+mod metrics;
 mod number;
 #[cfg(test)]
 mod oracle;
 mod origin;
+mod packed;
+mod points;
 mod text;
 mod trace;
 mod value;
 mod wire;
 
 pub use id::{push_hex, span_id, trace_id};
-pub use merge::merge_traces;
+pub use logs::{LogRecord, ResourceLogs, ScopeLogs, logs};
+pub use merge::merge;
+pub use metrics::{Data, Metric, ResourceMetrics, ScopeMetrics, metrics};
 pub use origin::{Resource, ResourceItems, Scope, ScopeItems};
+pub use packed::{Bits, Numbers};
+pub use points::{
+    Buckets, Exemplar, ExponentialHistogramPoint, HistogramPoint, Number, NumberPoint, Point, QuantileValue,
+    SummaryPoint,
+};
 pub use trace::{Event, Link, ResourceSpans, ScopeSpans, Span, Status, traces};
 pub use value::{AnyValue, Attributes, KeyValue, Oddities, Values};
 pub use wire::{Fault, Field, Fields, Malformed, Read, Repeated, Wire};

@@ -2,7 +2,7 @@
 //! `resource/v1/resource.proto`, `common/v1/common.proto`).
 
 use super::value::Attributes;
-use super::wire::{Extent, Fault, Fields, Malformed, Read, Repeated, known};
+use super::wire::{Extent, Fields, Malformed, Read, Repeated, known, once};
 
 /// What one resource sent: the spans, log records or metrics of its scopes.
 #[derive(Clone, Debug)]
@@ -44,15 +44,6 @@ pub struct Scope<'a> {
     pub attributes: Attributes<'a>,
     /// How many attributes were dropped on the way.
     pub dropped_attributes_count: u32,
-}
-
-/// Reads a singular message field, which must not come twice.
-fn once<'a, T: Read<'a>>(slot: &mut Option<T>, message: &'a [u8]) -> Result<(), Malformed> {
-    if slot.is_some() {
-        return Err(Malformed::at(Fault::Split, message));
-    }
-    *slot = Some(T::read(message)?);
-    Ok(())
 }
 
 /// Reads a message of one head (field 1), the items that belong to it (field 2), and a schema (field 3): the head

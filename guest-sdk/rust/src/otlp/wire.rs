@@ -329,6 +329,15 @@ pub trait Read<'a>: Sized {
     fn read(message: &'a [u8]) -> Result<Self, Malformed>;
 }
 
+/// Reads a singular message field, which must not come twice.
+pub(crate) fn once<'a, T: Read<'a>>(slot: &mut Option<T>, message: &'a [u8]) -> Result<(), Malformed> {
+    if slot.is_some() {
+        return Err(Malformed::at(Fault::Split, message));
+    }
+    *slot = Some(T::read(message)?);
+    Ok(())
+}
+
 /// A repeated field of messages, each read when its turn comes.
 #[derive(Debug)]
 pub struct Repeated<'a, T> {
@@ -412,17 +421,28 @@ impl Extent {
     #[inline(always)]
     pub(crate) fn note(&mut self, before: &[u8], fields: &mut Fields<'_>) -> Result<(), Malformed> {
         fields.bytes()?;
+        self.mark(before, fields);
+        Ok(())
+    }
+
+    /// Notes a field that was read over.
+    #[inline(always)]
+    pub(crate) fn mark(&mut self, before: &[u8], fields: &Fields<'_>) {
         if self.first == 0 {
             self.first = before.len();
         }
         self.last = fields.rest.len();
-        Ok(())
     }
 
     #[inline(always)]
     pub(crate) fn of<'a, T: Read<'a>>(self, message: &'a [u8], number: u32) -> Repeated<'a, T> {
+        Repeated::new(self.part(message), number)
+    }
+
+    #[inline(always)]
+    pub(crate) fn part(self, message: &[u8]) -> &[u8] {
         let part = message.get(message.len() - self.first..message.len() - self.last);
-        Repeated::new(if self.first == 0 { &[] } else { part.unwrap_or_default() }, number)
+        if self.first == 0 { &[] } else { part.unwrap_or_default() }
     }
 }
 

@@ -1,4 +1,4 @@
-use super::super::oracle::{any_any_value, any_traces, normal, read};
+use super::super::oracle::{Oracle, any_any_value};
 use super::*;
 use opentelemetry_proto::tonic::common::v1 as common;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
@@ -15,28 +15,6 @@ fn wrap(number: u32, inner: &[u8]) -> Vec<u8> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    #[test]
-    fn merging_a_message_in_one_piece_changes_nothing(data in any_traces()) {
-        let merged = merge_traces(&data.encode_to_vec()).unwrap();
-        prop_assert_eq!(TracesData::decode(&merged[..]).unwrap().encode_to_vec(), data.encode_to_vec());
-    }
-
-    /// Two scope spans under one length are what protobuf calls a merged message: scopes, resources in pieces.
-    #[test]
-    fn repeated_singular_messages_are_merged_as_prost_merges_them(a in any_traces(), b in any_traces()) {
-        let resources = |data: &TracesData| data.resource_spans.iter().flat_map(Message::encode_to_vec).collect::<Vec<_>>();
-        let scopes = |data: &TracesData| {
-            let all = data.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
-            all.flat_map(Message::encode_to_vec).collect::<Vec<_>>()
-        };
-        let resource = [resources(&a), resources(&b), wrap(2, &[scopes(&a), scopes(&b)].concat())].concat();
-        let bytes = wrap(1, &resource);
-        let theirs = TracesData::decode(&bytes[..]).unwrap();
-        let merged = merge_traces(&bytes).unwrap();
-        prop_assert_eq!(normal(TracesData::decode(&merged[..]).unwrap()), normal(theirs.clone()));
-        prop_assert_eq!(normal(read(&merged).unwrap()), normal(theirs));
-    }
-
     /// A value in pieces, each of any kind: the last kind wins, arrays and lists of one kind in a row are joined.
     #[test]
     fn values_in_pieces_are_merged_as_prost_merges_them(pieces in proptest::collection::vec((any_any_value(), any::<bool>()), 1..5)) {
@@ -52,8 +30,8 @@ proptest! {
         key_value.extend(wrap(2, &piece));
         let bytes = wrap(1, &wrap(1, &wrap(1, &key_value)));
         let theirs = TracesData::decode(&bytes[..]).unwrap();
-        let merged = merge_traces(&bytes).unwrap();
-        prop_assert_eq!(normal(read(&merged).unwrap()), normal(theirs));
+        let merged = merge(Signal::Traces, &bytes).unwrap();
+        prop_assert_eq!(TracesData::read(&merged).unwrap().normal(), theirs.normal());
     }
 }
 
@@ -64,7 +42,7 @@ fn a_value_deeper_than_the_limit_is_refused_before_it_exhausts_the_stack() {
         value = wrap(5, &wrap(1, &value));
     }
     let bytes = wrap(1, &wrap(1, &wrap(1, &wrap(2, &value))));
-    assert_eq!(merge_traces(&bytes).unwrap_err().fault, Fault::TooDeep);
+    assert_eq!(merge(Signal::Traces, &bytes).unwrap_err().fault, Fault::TooDeep);
 }
 
 #[test]
@@ -75,5 +53,5 @@ fn a_value_as_deep_as_the_limit_is_merged() {
         value = common::AnyValue { value: Some(Value::ArrayValue(common::ArrayValue { values: vec![value] })) };
     }
     let bytes = wrap(1, &wrap(1, &wrap(1, &wrap(2, &value.encode_to_vec()))));
-    assert!(merge_traces(&bytes).is_ok());
+    assert!(merge(Signal::Traces, &bytes).is_ok());
 }
