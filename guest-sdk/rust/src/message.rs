@@ -11,6 +11,17 @@ pub enum Signal {
     Logs,
 }
 
+impl Signal {
+    /// Its name, as a pipeline's TOML has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Traces => "traces",
+            Signal::Metrics => "metrics",
+            Signal::Logs => "logs",
+        }
+    }
+}
+
 /// A Kafka record header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {

@@ -114,6 +114,18 @@ impl Context<'_> {
         self.partition
     }
 
+    /// Refuses a record of another signal than `reader`, the plugin, reads.
+    ///
+    /// # Errors
+    /// It is of another one.
+    pub fn expect(&self, signal: Signal, reader: &str) -> Result<(), Refusal> {
+        if self.signal == signal {
+            return Ok(());
+        }
+        let (wanted, found) = (signal.name(), self.signal.name());
+        Err(Refusal::new(format!("{reader} reads {wanted}, not {found}")))
+    }
+
     /// Adds to a counter, which appears as `weir_plugin_counter_total{plugin, counter}`. Forgotten if the record
     /// is refused. Names hold a to z, 0 to 9 and underscores; the host keeps 64 of them.
     pub fn count(&mut self, counter: &'static str, amount: u64) {

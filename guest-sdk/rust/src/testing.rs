@@ -23,9 +23,23 @@ use std::collections::BTreeMap;
 
 /// A batch of traces, one record for each value, at offsets 0, 1 and so on.
 pub fn traces(values: impl IntoIterator<Item = Vec<u8>>) -> Batch {
+    batch(Signal::Traces, values)
+}
+
+/// A batch of logs.
+pub fn logs(values: impl IntoIterator<Item = Vec<u8>>) -> Batch {
+    batch(Signal::Logs, values)
+}
+
+/// A batch of metrics.
+pub fn metrics(values: impl IntoIterator<Item = Vec<u8>>) -> Batch {
+    batch(Signal::Metrics, values)
+}
+
+fn batch(signal: Signal, values: impl IntoIterator<Item = Vec<u8>>) -> Batch {
     let message = |(offset, value)| Message { value, offset, ..Message::default() };
     let messages = (0..).zip(values).map(message).collect();
-    Batch { signal: Signal::Traces, topic: "otlp_spans".to_owned(), partition: 0, messages }
+    Batch { signal, topic: signal.name().to_owned(), partition: 0, messages }
 }
 
 /// Settings as a pipeline's TOML would give them.

@@ -47,9 +47,7 @@ impl OtlpToArrow for FlattenSpans {
     }
 
     fn transform(&mut self, message: &Message, context: &mut Context<'_>) -> Result<(), Refusal> {
-        if context.signal() != Signal::Traces {
-            return Err(Refusal::new(format!("flatten-spans reads traces, not {:?}", context.signal()).to_lowercase()));
-        }
+        context.expect(Signal::Traces, "flatten-spans")?;
         let mut odd = Odd::default();
         for resource in otlp::traces(&message.value) {
             self.spans.push_resource(&resource?, &mut odd)?;

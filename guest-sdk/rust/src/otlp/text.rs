@@ -27,8 +27,15 @@ impl AnyValue<'_> {
         Ok(())
     }
 
-    /// Within arrays and lists: strings quoted, NaN too, an empty value null.
-    fn write_json(&self, out: &mut Vec<u8>, oddities: &mut Oddities, depth: usize) -> Result<(), Malformed> {
+    /// Appends the value as JSON, as within arrays and lists: strings quoted, NaN and bytes too, an empty value null.
+    ///
+    /// # Errors
+    /// Something within the value is malformed, or too deep.
+    pub fn write_json(&self, out: &mut Vec<u8>, oddities: &mut Oddities) -> Result<(), Malformed> {
+        self.write_json_at(out, oddities, 1)
+    }
+
+    fn write_json_at(&self, out: &mut Vec<u8>, oddities: &mut Oddities, depth: usize) -> Result<(), Malformed> {
         match self {
             AnyValue::Empty => out.extend_from_slice(b"null"),
             AnyValue::String(text) => push_json_string(out, text),
@@ -61,7 +68,7 @@ fn write_array(values: Values<'_>, out: &mut Vec<u8>, oddities: &mut Oddities, d
         if index > 0 {
             out.push(b',');
         }
-        value?.write_json(out, oddities, deeper(depth)?)?;
+        value?.write_json_at(out, oddities, deeper(depth)?)?;
     }
     out.push(b']');
     Ok(())
@@ -81,7 +88,7 @@ fn write_object(
         oddities.note(entry);
         push_json_string(out, entry.key);
         out.push(b':');
-        entry.value.write_json(out, oddities, deeper(depth)?)?;
+        entry.value.write_json_at(out, oddities, deeper(depth)?)?;
     }
     out.push(b'}');
     Ok(())
