@@ -37,6 +37,19 @@ pub fn show<C: Column>(visit: &mut dyn Visit, name: &str, doc: &str, column: &mu
     }
 }
 
+/// The names of columns side by side.
+pub fn column_names<C: Columns + ?Sized>(columns: &mut C) -> Vec<String> {
+    struct Names(Vec<String>);
+    impl Visit for Names {
+        fn column(&mut self, name: &str, _: &str, _: &mut dyn Column) {
+            self.0.push(name.to_owned());
+        }
+    }
+    let mut names = Names(Vec::new());
+    columns.columns(&mut names);
+    names.0
+}
+
 /// Columns that may not be there show nothing then.
 impl<C: Columns> Columns for Option<C> {
     fn columns(&mut self, visit: &mut dyn Visit) {

@@ -1,0 +1,5 @@
+mod collector;
+mod kit;
+mod odd;
+mod settings;
+mod shape;
