@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The shipped plugins: packages under `plugins/`.
-const PLUGINS: [&str; 2] = ["flatten-spans", "drop-health-checks"];
+const PLUGINS: [&str; 4] = ["flatten-spans", "flatten-logs", "flatten-metrics", "drop-health-checks"];
 const TARGET: &str = "wasm32-unknown-unknown";
 
 fn main() {

@@ -7,8 +7,10 @@ use weir_wasm::{Engine, Plugin, PluginError};
 use crate::config::PluginRef;
 
 /// The plugins that are part of the binary.
-const SHIPPED: [(&str, &[u8]); 2] = [
+const SHIPPED: [(&str, &[u8]); 4] = [
     ("flatten-spans", include_bytes!(concat!(env!("OUT_DIR"), "/flatten_spans.wasm"))),
+    ("flatten-logs", include_bytes!(concat!(env!("OUT_DIR"), "/flatten_logs.wasm"))),
+    ("flatten-metrics", include_bytes!(concat!(env!("OUT_DIR"), "/flatten_metrics.wasm"))),
     ("drop-health-checks", include_bytes!(concat!(env!("OUT_DIR"), "/drop_health_checks.wasm"))),
 ];
 

@@ -31,6 +31,8 @@ const INTERNAL: &[(&str, &[&str])] = &[
             "weir-demo",
             "weir-sdk",
             "flatten-spans",
+            "flatten-logs",
+            "flatten-metrics",
             "drop-health-checks",
         ],
     ),

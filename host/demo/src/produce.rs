@@ -1,14 +1,13 @@
-//! Writes made-up traces to a topic, as a Collector's exporter would: one message a request, no key, zstd.
+//! Writes made-up telemetry to a topic, as a Collector's exporter would: one message a request, no key, zstd.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use opentelemetry_proto::tonic::trace::v1::TracesData;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use crate::generate::{Generator, Options, encode_json, encode_proto};
+use crate::generate::{Generator, LogGenerator, MetricGenerator, Options, Request};
 
 /// How long the broker may take for what is still under way at the end.
 const FLUSH_MAX: Duration = Duration::from_secs(60);
@@ -22,6 +21,17 @@ pub enum Encoding {
     Json,
 }
 
+/// What is made up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// Traces: items are spans.
+    Traces,
+    /// Logs: items are log records.
+    Logs,
+    /// Metrics: items are data points.
+    Metrics,
+}
+
 /// Where to and how much.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -33,19 +43,21 @@ pub struct Order {
     pub properties: BTreeMap<String, String>,
     /// How messages are encoded.
     pub encoding: Encoding,
+    /// Of which signal.
+    pub signal: Signal,
     /// What is made up.
-    pub traces: Options,
-    /// How many spans; no end where absent.
-    pub spans: Option<u64>,
-    /// Spans a second at the most.
+    pub options: Options,
+    /// How many items; no end where absent.
+    pub items: Option<u64>,
+    /// Items a second at the most.
     pub rate: Option<u64>,
 }
 
 /// What was written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Written {
-    /// Spans.
-    pub spans: u64,
+    /// Spans, log records or data points.
+    pub items: u64,
     /// Messages.
     pub messages: u64,
     /// Bytes of the messages before compression.
@@ -73,7 +85,19 @@ pub enum ProduceError {
 ///
 /// # Errors
 /// [`ProduceError`].
-pub fn produce(order: &Order, mut tell: impl FnMut(&Written) -> bool) -> Result<Written, ProduceError> {
+pub fn produce(order: &Order, tell: impl FnMut(&Written) -> bool) -> Result<Written, ProduceError> {
+    match order.signal {
+        Signal::Traces => write(order, Generator::new(order.options), tell),
+        Signal::Logs => write(order, LogGenerator::new(order.options), tell),
+        Signal::Metrics => write(order, MetricGenerator::new(order.options), tell),
+    }
+}
+
+fn write<R: Request>(
+    order: &Order,
+    mut messages: impl Iterator<Item = R>,
+    mut tell: impl FnMut(&Written) -> bool,
+) -> Result<Written, ProduceError> {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", order.brokers.join(","))
@@ -89,22 +113,21 @@ pub fn produce(order: &Order, mut tell: impl FnMut(&Written) -> bool) -> Result<
     let refused = |why| ProduceError::Refused { topic: order.topic.clone(), why };
     let partitions = partitions(&producer, &order.topic).map_err(refused)?;
     let (began, mut written) = (Instant::now(), Written::default());
-    let mut generator = Generator::new(order.traces);
-    while order.spans.is_none_or(|n| written.spans < n) {
-        let left = order.spans.map_or(u64::MAX, |n| n - written.spans);
-        let Some(mut message) = generator.next() else { break };
-        let spans = cut(&mut message, left);
+    while order.items.is_none_or(|n| written.items < n) {
+        let left = order.items.map_or(u64::MAX, |n| n - written.items);
+        let Some(mut message) = messages.next() else { break };
+        let items = message.cut(left);
         let value = match order.encoding {
-            Encoding::Proto => encode_proto(&message),
-            Encoding::Json => encode_json(&message),
+            Encoding::Proto => message.encode_to_vec(),
+            Encoding::Json => message.encode_json(),
         };
         let partition = i32::try_from(written.messages % partitions).unwrap_or(0);
         send(&producer, &order.topic, partition, &value).map_err(refused)?;
-        written.spans += spans;
+        written.items += items;
         written.messages += 1;
         written.bytes += value.len() as u64;
         if let Some(rate) = order.rate {
-            hold(&producer, began, written.spans, rate);
+            hold(&producer, began, written.items, rate);
         }
         if !tell(&written) {
             break;
@@ -112,22 +135,6 @@ pub fn produce(order: &Order, mut tell: impl FnMut(&Written) -> bool) -> Result<
     }
     producer.flush(FLUSH_MAX).map_err(refused)?;
     Ok(written)
-}
-
-/// Leaves the first spans of a message, `most` of them; gives how many there are then.
-fn cut(message: &mut TracesData, most: u64) -> u64 {
-    let mut left = usize::try_from(most).unwrap_or(usize::MAX);
-    let mut kept = 0;
-    for resource in &mut message.resource_spans {
-        for scope in &mut resource.scope_spans {
-            scope.spans.truncate(left);
-            left -= scope.spans.len();
-            kept += scope.spans.len() as u64;
-        }
-        resource.scope_spans.retain(|scope| !scope.spans.is_empty());
-    }
-    message.resource_spans.retain(|resource| !resource.scope_spans.is_empty());
-    kept
 }
 
 fn partitions(producer: &BaseProducer, topic: &str) -> Result<u64, KafkaError> {
@@ -156,9 +163,9 @@ fn send(producer: &BaseProducer, topic: &str, partition: i32, value: &[u8]) -> R
     }
 }
 
-/// Waits until no more than `rate` spans a second have gone out.
-fn hold(producer: &BaseProducer, began: Instant, spans: u64, rate: u64) {
-    let due = Duration::from_secs_f64(spans as f64 / rate.max(1) as f64);
+/// Waits until no more than `rate` items a second have gone out.
+fn hold(producer: &BaseProducer, began: Instant, items: u64, rate: u64) {
+    let due = Duration::from_secs_f64(items as f64 / rate.max(1) as f64);
     while let Some(early) = due.checked_sub(began.elapsed()).filter(|d| !d.is_zero()) {
         producer.poll(early.min(Duration::from_millis(100)));
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use weir_demo::broker::Broker;
 use weir_demo::generate::Options;
-use weir_demo::produce::{Encoding, Order, Written, produce};
+use weir_demo::produce::{Encoding, Order, Signal, Written, produce};
 use weir_pipeline::clock::{Clock, SystemClock};
 use weir_pipeline::holdings::Accept;
 
@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
     let written = fill(brokers.clone(), arguments.spans).await?;
     note(&format!(
         "2. {} spans of a made-up shop in {} messages of otlp_json, {:.0} MB, in {:.1?}",
-        written.spans,
+        written.items,
         written.messages,
         written.bytes as f64 / 1e6,
         began.elapsed()
@@ -103,14 +103,15 @@ fn fresh(wanted: &Path) -> Result<PathBuf, Failure> {
 async fn fill(brokers: String, spans: u64) -> Result<Written, Failure> {
     let hour = Duration::from_secs(3600).as_millis() as u64;
     let now = u64::try_from(SystemClock::default().now_ms()).unwrap_or(hour);
-    let traces = Options { seed: 7, start_time_ns: (now - hour).saturating_mul(1_000_000), ..Options::default() };
+    let options = Options { seed: 7, start_time_ns: (now - hour).saturating_mul(1_000_000), ..Options::default() };
     let order = Order {
         brokers: vec![brokers],
         topic: TOPIC.into(),
         properties: std::collections::BTreeMap::new(),
         encoding: Encoding::Json,
-        traces,
-        spans: Some(spans),
+        signal: Signal::Traces,
+        options,
+        items: Some(spans),
         rate: None,
     };
     let work = tokio::task::spawn_blocking(move || produce(&order, |_| true));

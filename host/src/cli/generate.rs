@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use weir_demo::generate::Options;
-use weir_demo::produce::{Encoding, Order, Written, produce};
+use weir_demo::produce::{Encoding, Order, Signal, Written, produce};
 use weir_pipeline::clock::{Clock, SystemClock};
 
 use super::{Failure, say};
 use crate::progress::{Format, line_out};
 
-/// Writes realistic traces to a topic, countable to the span: the same seed gives the same spans.
+/// Writes realistic telemetry to a topic, countable to the item: the same seed gives the same spans, log records or
+/// data points.
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
     /// Brokers to begin with, host:port.
@@ -20,27 +21,48 @@ pub(super) struct Arguments {
     /// The topic, which must exist.
     #[arg(long)]
     topic: String,
+    /// What is written. Logs name the spans that the same seed and start time give.
+    #[arg(long, value_enum, default_value = "traces")]
+    signal: SignalArgument,
     /// How the messages are encoded.
     #[arg(long, value_enum, default_value = "otlp_proto")]
     encoding: EncodingArgument,
-    /// Which traces: the same seed gives the same spans, another seed others.
+    /// Which run: the same seed gives the same items, another seed others.
     #[arg(long, default_value_t = 1)]
     seed: u16,
-    /// How many spans; without it, until it is stopped.
+    /// How many spans, log records or data points; without it, until it is stopped.
     #[arg(long, value_name = "N")]
     count: Option<u64>,
-    /// Spans a second at the most.
+    /// Items a second at the most.
     #[arg(long, value_name = "N")]
     rate: Option<u64>,
-    /// Spans in one message.
-    #[arg(long, default_value_t = 500, value_name = "N")]
-    spans_per_message: usize,
-    /// When the first trace begins, milliseconds since 1970; an hour ago where absent.
+    /// Items in one message.
+    #[arg(long, alias = "spans-per-message", default_value_t = 500, value_name = "N")]
+    items_per_message: usize,
+    /// When the first item begins, milliseconds since 1970; an hour ago where absent.
     #[arg(long, value_name = "MS")]
     start_time: Option<u64>,
     /// A librdkafka property, as NAME=VALUE.
     #[arg(long = "property", value_name = "NAME=VALUE")]
     properties: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum SignalArgument {
+    Traces,
+    Logs,
+    Metrics,
+}
+
+impl SignalArgument {
+    /// The signal, and what its items are called.
+    fn signal_and_items(self) -> (Signal, &'static str) {
+        match self {
+            Self::Traces => (Signal::Traces, "spans"),
+            Self::Logs => (Signal::Logs, "log records"),
+            Self::Metrics => (Signal::Metrics, "data points"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -59,6 +81,7 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
         properties.insert(name.to_string(), value.to_string());
     }
     let start_ms = arguments.start_time.unwrap_or_else(an_hour_ago_ms);
+    let (signal, items) = arguments.signal.signal_and_items();
     let order = Order {
         brokers: arguments.brokers,
         topic: arguments.topic,
@@ -67,25 +90,27 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
             EncodingArgument::Proto => Encoding::Proto,
             EncodingArgument::Json => Encoding::Json,
         },
-        traces: Options {
+        signal,
+        options: Options {
             seed: arguments.seed,
-            spans_per_message: arguments.spans_per_message,
+            items_per_message: arguments.items_per_message,
             start_time_ns: start_ms.saturating_mul(1_000_000),
             ..Options::default()
         },
-        spans: arguments.count,
+        items: arguments.count,
         rate: arguments.rate,
     };
     let written = stoppable(order).await?;
     match output {
         Format::Human => say(format_args!(
-            "{} spans in {} messages, {:.1} MB before compression",
-            written.spans,
+            "{} {items} in {} messages, {:.1} MB before compression",
+            written.items,
             written.messages,
             written.bytes as f64 / 1e6
         )),
         Format::Json => {
-            line_out(&json!({ "spans": written.spans, "messages": written.messages, "bytes": written.bytes }));
+            let items = items.replace(' ', "_");
+            line_out(&json!({ (items): written.items, "messages": written.messages, "bytes": written.bytes }));
         }
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! Where does the time go, and what does each part cost beside what one would write otherwise? CPU time a span.
+//! Where does the time go, and what does each part cost beside what one would write otherwise? CPU time a span, a log
+//! record or a data point.
 //!
 //! `cargo bench -p weir-tests --bench parts` makes up `SPANS` spans (200,000), then measures every part once a round,
 //! one after the other, for `ROUNDS` rounds (9): what disturbs the machine disturbs all of them. The figures are
@@ -9,6 +10,7 @@ mod files;
 mod json;
 mod owned;
 mod rows;
+mod signals;
 mod traces;
 
 use std::time::Duration;
@@ -75,7 +77,12 @@ fn main() {
     let (spans, rounds) = (number("SPANS", 200_000), number("ROUNDS", 9).max(1));
     let traces = Traces::new(spans);
     let (rows, checking) = rows::parts(&traces);
-    let mut parts: Vec<Part> = rows.into_iter().chain(json::parts(&traces)).chain(files::parts(&traces)).collect();
+    let mut parts: Vec<Part> = rows
+        .into_iter()
+        .chain(signals::parts(&traces))
+        .chain(json::parts(&traces))
+        .chain(files::parts(&traces))
+        .collect();
     // Once unmeasured: memory grows, code is paged in.
     for part in &mut parts {
         part.measure();
@@ -100,7 +107,7 @@ fn main() {
 }
 
 fn print(parts: &[Part], took: &mut [Vec<Duration>], spans: usize) {
-    println!("| part | ns a span | least to most | spans/s per core | MB/s in | times the first |");
+    println!("| part | ns an item | least to most | items/s per core | MB/s in | times the first |");
     println!("|---|---|---|---|---|---|");
     let mut first = 1.0;
     for (part, took) in parts.iter().zip(took) {

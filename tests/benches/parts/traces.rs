@@ -4,17 +4,16 @@ use std::rc::Rc;
 
 use weir_demo::generate::{Generator, Options, encode_json, encode_proto};
 
+use crate::signals::{self, Calls};
+
 /// A Collector's usual request.
 pub(crate) const SPANS_PER_MESSAGE: usize = 200;
-
-/// Messages in one call of a plugin: some megabytes, as a worker gives it.
-const MESSAGES_PER_CALL: usize = 40;
 
 /// Traces in both encodings.
 pub(crate) struct Traces {
     pub(crate) spans: usize,
     /// OTLP protobuf, by call and message.
-    pub(crate) protobuf: Rc<Vec<Vec<Vec<u8>>>>,
+    pub(crate) protobuf: Calls,
     /// The same as the Collector writes it in JSON, by message.
     pub(crate) json: Rc<Vec<Vec<u8>>>,
 }
@@ -22,13 +21,12 @@ pub(crate) struct Traces {
 impl Traces {
     /// So many spans, made up to whole calls.
     pub(crate) fn new(spans: usize) -> Self {
-        let calls = spans.div_ceil(SPANS_PER_MESSAGE * MESSAGES_PER_CALL).max(1);
-        let options = Options { seed: 1, spans_per_message: SPANS_PER_MESSAGE, ..Options::default() };
-        let messages: Vec<_> = Generator::new(options).take(calls * MESSAGES_PER_CALL).collect();
-        let protobuf: Vec<Vec<u8>> = messages.iter().map(encode_proto).collect();
+        let calls = spans.div_ceil(SPANS_PER_MESSAGE * signals::MESSAGES_PER_CALL).max(1);
+        let options = Options { seed: 1, items_per_message: SPANS_PER_MESSAGE, ..Options::default() };
+        let messages: Vec<_> = Generator::new(options).take(calls * signals::MESSAGES_PER_CALL).collect();
         Self {
             spans: messages.len() * SPANS_PER_MESSAGE,
-            protobuf: Rc::new(protobuf.chunks(MESSAGES_PER_CALL).map(<[_]>::to_vec).collect()),
+            protobuf: signals::calls(messages.iter().map(encode_proto).collect()),
             json: Rc::new(messages.iter().map(encode_json).collect()),
         }
     }

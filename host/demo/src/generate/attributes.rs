@@ -50,7 +50,7 @@ pub(super) fn text(key: &str, value: impl Into<String>) -> KeyValue {
     pair(key, Value::StringValue(value.into()))
 }
 
-fn int(key: &str, value: u64) -> KeyValue {
+pub(super) fn int(key: &str, value: u64) -> KeyValue {
     pair(key, Value::IntValue(value.cast_signed()))
 }
 

@@ -1,21 +1,25 @@
 //! OTLP/JSON as the Collector writes it: ids in lower-case hexadecimal, 64-bit integers as text, enums as numbers,
 //! fields in the order of the `.proto` files, and none that has its default value but `status`.
 
+pub(super) mod logs;
+pub(super) mod metrics;
+pub(super) mod traces;
+
 use std::fmt::Write as _;
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, TracesData};
 
-/// A message as the Collector's `otlp_json` writes it.
-///
-/// All that [`super::Generator`] makes up is written, and nothing else: neither bytes, nor doubles that are not
-/// finite, nor entity references are.
-pub fn encode_json(message: &TracesData) -> Vec<u8> {
+/// A message as the Collector's `otlp_json` writes it; see [`super::Request::encode_json`].
+pub fn encode_json(message: &impl super::Request) -> Vec<u8> {
+    message.encode_json()
+}
+
+/// A message of these resources.
+fn document<T>(name: &str, resources: &[T], members: impl FnMut(&mut Json, &T)) -> Vec<u8> {
     let mut json = Json { text: String::with_capacity(16 << 10), is_first: true };
-    json.object(|json| json.list("resourceSpans", &message.resource_spans, resource_spans));
+    json.object(|json| json.list(name, resources, members));
     json.text.into_bytes()
 }
 
@@ -119,75 +123,67 @@ impl Json {
         }
     }
 
+    fn double(&mut self, name: &str, number: f64) {
+        self.name(name);
+        self.format(format_args!("{number}"));
+    }
+
+    /// A 64-bit number, which is text.
+    fn long(&mut self, name: &str, number: impl std::fmt::Display) {
+        self.name(name);
+        self.format(format_args!("\"{number}\""));
+    }
+
+    fn truth(&mut self, name: &str, truth: bool) {
+        if truth {
+            self.name(name);
+            self.text.push_str("true");
+        }
+    }
+
+    /// Numbers one after the other: 64-bit ones as text, doubles as they are.
+    fn numbers<T: std::fmt::Display>(&mut self, name: &str, numbers: &[T], quote: &str) {
+        if numbers.is_empty() {
+            return;
+        }
+        self.name(name);
+        let written: Vec<_> = numbers.iter().map(|number| format!("{quote}{number}{quote}")).collect();
+        self.format(format_args!("[{}]", written.join(",")));
+    }
+
     fn format(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
         let _ = self.text.write_fmt(text);
     }
 }
 
-fn resource_spans(json: &mut Json, entry: &ResourceSpans) {
-    if let Some(resource) = &entry.resource {
-        let Resource { attributes, dropped_attributes_count, .. } = resource;
-        json.member("resource", |json| {
-            json.list("attributes", attributes, key_value);
-            json.number("droppedAttributesCount", i64::from(*dropped_attributes_count));
-        });
-    }
-    json.list("scopeSpans", &entry.scope_spans, scope_spans);
-    json.string("schemaUrl", &entry.schema_url);
+/// A resource or a scope with what it holds: in OTLP the two have the same shape.
+fn entry<T>(
+    json: &mut Json,
+    (name, head): (&str, impl FnOnce(&mut Json)),
+    (items_name, items): (&str, &[T]),
+    members: impl FnMut(&mut Json, &T),
+    schema_url: &str,
+) {
+    json.member(name, head);
+    json.list(items_name, items, members);
+    json.string("schemaUrl", schema_url);
 }
 
-fn scope_spans(json: &mut Json, entry: &ScopeSpans) {
-    if let Some(InstrumentationScope { name, version, attributes, dropped_attributes_count }) = &entry.scope {
-        json.member("scope", |json| {
-            json.string("name", name);
-            json.string("version", version);
-            json.list("attributes", attributes, key_value);
-            json.number("droppedAttributesCount", i64::from(*dropped_attributes_count));
-        });
-    }
-    json.list("spans", &entry.spans, span);
-    json.string("schemaUrl", &entry.schema_url);
-}
-
-fn span(json: &mut Json, span: &Span) {
-    json.id("traceId", &span.trace_id);
-    json.id("spanId", &span.span_id);
-    json.string("traceState", &span.trace_state);
-    json.id("parentSpanId", &span.parent_span_id);
-    json.number("flags", i64::from(span.flags));
-    json.string("name", &span.name);
-    json.number("kind", i64::from(span.kind));
-    json.time("startTimeUnixNano", span.start_time_unix_nano);
-    json.time("endTimeUnixNano", span.end_time_unix_nano);
-    json.list("attributes", &span.attributes, key_value);
-    json.number("droppedAttributesCount", i64::from(span.dropped_attributes_count));
-    json.list("events", &span.events, event);
-    json.number("droppedEventsCount", i64::from(span.dropped_events_count));
-    json.list("links", &span.links, link);
-    json.number("droppedLinksCount", i64::from(span.dropped_links_count));
-    if let Some(Status { message, code }) = &span.status {
-        json.member("status", |json| {
-            json.string("message", message);
-            json.number("code", i64::from(*code));
-        });
+fn resource(json: &mut Json, resource: Option<&Resource>) {
+    if let Some(Resource { attributes, dropped_attributes_count, .. }) = resource {
+        json.list("attributes", attributes, key_value);
+        json.number("droppedAttributesCount", i64::from(*dropped_attributes_count));
     }
 }
 
-fn event(json: &mut Json, event: &Event) {
-    json.time("timeUnixNano", event.time_unix_nano);
-    json.string("name", &event.name);
-    json.list("attributes", &event.attributes, key_value);
-    json.number("droppedAttributesCount", i64::from(event.dropped_attributes_count));
-}
-
-fn link(json: &mut Json, link: &Link) {
-    json.id("traceId", &link.trace_id);
-    json.id("spanId", &link.span_id);
-    json.string("traceState", &link.trace_state);
-    json.list("attributes", &link.attributes, key_value);
-    json.number("droppedAttributesCount", i64::from(link.dropped_attributes_count));
-    json.number("flags", i64::from(link.flags));
+fn scope(json: &mut Json, scope: Option<&InstrumentationScope>) {
+    if let Some(InstrumentationScope { name, version, attributes, dropped_attributes_count }) = scope {
+        json.string("name", name);
+        json.string("version", version);
+        json.list("attributes", attributes, key_value);
+        json.number("droppedAttributesCount", i64::from(*dropped_attributes_count));
+    }
 }
 
 fn key_value(json: &mut Json, pair: &KeyValue) {
@@ -208,12 +204,10 @@ fn any_value(json: &mut Json, value: &AnyValue) {
             json.text.push_str(if *truth { "true" } else { "false" });
         }
         Some(Value::IntValue(number)) => {
-            json.name("intValue");
-            json.format(format_args!("\"{number}\""));
+            json.long("intValue", number);
         }
         Some(Value::DoubleValue(number)) => {
-            json.name("doubleValue");
-            json.format(format_args!("{number}"));
+            json.double("doubleValue", *number);
         }
         Some(Value::ArrayValue(array)) => {
             json.member("arrayValue", |json| json.list("values", &array.values, any_value));

@@ -1,40 +1,36 @@
-//! Spans put together as the Collector's batch processor does: one request, by resource and scope.
+//! What pods say, put together as the Collector's batch processor does: one request, by resource and scope.
 
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, TracesData};
 
 use super::attributes::text;
-use super::walk::{Finished, Place};
+use super::walk::Place;
 
 /// The version of the semantic conventions that the attributes follow.
-const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.37.0";
+pub(super) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.37.0";
 
-/// One request of these spans. Pods stand in the order of their first span, a pod's spans in theirs.
-pub(super) fn of(spans: impl Iterator<Item = Finished>) -> TracesData {
-    let mut places: Vec<Place> = Vec::new();
-    let mut resource_spans: Vec<ResourceSpans> = Vec::new();
-    for Finished { span, place } in spans {
-        let known =
-            places.iter().position(|known| std::ptr::eq(known.service, place.service) && known.pod == place.pod);
-        let at = known.unwrap_or_else(|| {
-            places.push(place);
-            resource_spans.push(empty(place));
-            places.len() - 1
-        });
-        if let Some(scope) = resource_spans.get_mut(at).and_then(|resource| resource.scope_spans.first_mut()) {
-            scope.spans.push(span);
+/// The items by pod. Pods stand in the order of their first item, a pod's items in theirs.
+pub(super) fn by_pod<T>(items: impl Iterator<Item = (Place, T)>) -> Vec<(Place, Vec<T>)> {
+    let mut pods: Vec<(Place, Vec<T>)> = Vec::new();
+    for (place, item) in items {
+        let is_here = |(known, _): &(Place, _)| std::ptr::eq(known.service, place.service) && known.pod == place.pod;
+        match pods.iter().position(is_here) {
+            Some(at) => pods[at].1.push(item),
+            None => pods.push((place, vec![item])),
         }
     }
-    TracesData { resource_spans }
+    pods
 }
 
-/// A pod's entry without spans.
-fn empty(place: Place) -> ResourceSpans {
+/// The instrumentation of a pod.
+pub(super) fn scope(place: Place) -> Option<InstrumentationScope> {
+    let (name, version) = place.service.scope;
+    Some(InstrumentationScope { name: name.to_owned(), version: version.to_owned(), ..Default::default() })
+}
+
+/// What a pod says about itself.
+pub(super) fn resource(place: Place) -> Option<Resource> {
     let Place { service, pod } = place;
-    let (name, version) = service.scope;
-    let scope = InstrumentationScope { name: name.to_owned(), version: version.to_owned(), ..Default::default() };
-    let scope_spans = ScopeSpans { scope: Some(scope), spans: Vec::new(), schema_url: String::new() };
     let attributes = vec![
         text("service.name", service.name),
         text("service.version", service.version),
@@ -50,6 +46,5 @@ fn empty(place: Place) -> ResourceSpans {
         text("telemetry.sdk.language", service.language),
         text("telemetry.sdk.version", "1.40.0"),
     ];
-    let resource = Some(Resource { attributes, ..Default::default() });
-    ResourceSpans { resource, scope_spans: vec![scope_spans], schema_url: SCHEMA_URL.to_owned() }
+    Some(Resource { attributes, ..Default::default() })
 }

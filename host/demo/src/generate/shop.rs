@@ -99,6 +99,22 @@ static INVENTORY: Service = service("inventory", "2.0.0", "java", ("io.opentelem
 static ACCOUNTING: Service =
     service("accounting", "1.2.5", "dotnet", ("OpenTelemetry.Instrumentation.ConfluentKafka", "0.1.0"), 1);
 
+/// All services.
+pub(super) static SERVICES: [&Service; 12] = [
+    &FRONTEND,
+    &CART,
+    &CHECKOUT_SERVICE,
+    &PAYMENT,
+    &FRAUD,
+    &CURRENCY,
+    &CATALOG,
+    &RECOMMENDATION,
+    &SHIPPING,
+    &EMAIL,
+    &INVENTORY,
+    &ACCOUNTING,
+];
+
 const fn service(
     name: &'static str,
     version: &'static str,

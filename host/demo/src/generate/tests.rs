@@ -48,7 +48,7 @@ fn both_encodings_hold_the_same_spans() {
 #[test]
 fn json_is_written_as_the_collector_writes_it() {
     let json = String::from_utf8(encode_json(&messages(0, 1)[0])).unwrap();
-    let id = span_id(0, 0).map(|byte| format!("{byte:02x}")).concat();
+    let id = item_id(0, 0).map(|byte| format!("{byte:02x}")).concat();
     assert!(json.contains(&format!("\"spanId\":\"{id}\"")));
     assert!(json.contains("\"startTimeUnixNano\":\"179349120"));
     assert!(json.contains("\"kind\":2,"));
@@ -59,11 +59,11 @@ fn json_is_written_as_the_collector_writes_it() {
 
 #[test]
 fn the_kth_message_holds_exactly_the_spans_that_its_number_says() {
-    let options = Options { seed: 3, spans_per_message: 70, ..Options::default() };
+    let options = Options { seed: 3, items_per_message: 70, ..Options::default() };
     for (k, message) in Generator::new(options).take(50).enumerate() {
         let message = [message];
         let found: Vec<_> = spans(&message).iter().map(|(_, span)| span.span_id.clone()).collect();
-        let wanted: HashSet<_> = (k * 70..(k + 1) * 70).map(|n| span_id(3, n as u64).to_vec()).collect();
+        let wanted: HashSet<_> = (k * 70..(k + 1) * 70).map(|n| item_id(3, n as u64).to_vec()).collect();
         assert_eq!(found.len(), 70);
         assert_eq!(found.into_iter().collect::<HashSet<_>>(), wanted);
     }
@@ -73,7 +73,7 @@ fn the_kth_message_holds_exactly_the_spans_that_its_number_says() {
 fn no_two_spans_of_any_run_share_an_id() {
     let mut seen = HashSet::new();
     for seed in [0, 1, 2, 255, 256, u16::MAX] {
-        assert!((0..10_000).all(|n| seen.insert(span_id(seed, n))));
+        assert!((0..10_000).all(|n| seen.insert(item_id(seed, n))));
     }
     assert!(!seen.contains(&[0; 8]));
 }

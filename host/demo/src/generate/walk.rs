@@ -5,8 +5,8 @@ use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 
 use super::attributes::{self, Customer};
 use super::chance::Chance;
+use super::item_id;
 use super::shop::{Operation, REQUESTS, Service};
-use super::span_id;
 
 /// W3C's "sampled", and that it is known whether the parent is on another machine.
 const LOCAL_PARENT: u32 = 0x101;
@@ -170,7 +170,7 @@ impl<'a> Walk<'a> {
     }
 
     fn id(&self, within: usize) -> Vec<u8> {
-        span_id(self.seed, self.first + within as u64).to_vec()
+        item_id(self.seed, self.first + within as u64).to_vec()
     }
 
     fn link(&self, to: usize) -> Link {
