@@ -244,7 +244,7 @@ impl Percent {
 pub struct Buffer {
     /// A folder for what does not fit into memory, absolute; `None` is the system's own for temporary files.
     pub path: Option<PathBuf>,
-    /// How many bytes of rows are held in memory, 96 MiB unless said.
+    /// How many bytes of rows are held in memory, 64 MiB unless said.
     pub max_bytes: u64,
 }
 

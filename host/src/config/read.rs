@@ -111,7 +111,7 @@ fn dead_letter(section: &Section<'_>) -> Option<DeadLetter> {
 
 fn buffer(root: &Section<'_>) -> Buffer {
     /// A commit interval of spans from a busy core fits several times over.
-    const MAX_BYTES: u64 = 96 << 20;
+    const MAX_BYTES: u64 = 64 << 20;
     let section = root.section("buffer", &shape::BUFFER);
     let path = section.and_then(|section| section.get("path")).and_then(|item| {
         item.parse(|text| match text {

@@ -150,7 +150,7 @@ fn what_is_not_written_has_the_promised_value() {
     let limits = pipeline.transforms[0].limits;
     assert_eq!((limits.memory_bytes, limits.output_bytes), (256 << 20, 64 << 20));
     assert_eq!(limits.deadline, Duration::from_secs(2));
-    assert_eq!(pipeline.buffer.max_bytes, 96 << 20);
+    assert_eq!(pipeline.buffer.max_bytes, 64 << 20);
     assert_eq!((pipeline.dead_letter, pipeline.admin), (None, None));
     assert!(
         matches!(pipeline.sink.catalog, Catalog::Hadoop { warehouse } if warehouse.as_str() == "file:///etc/weir/lake")

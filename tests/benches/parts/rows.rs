@@ -18,17 +18,17 @@ use crate::{Part, owned, signals};
 
 /// The parts, and what the sandboxed plugin's answers have cost to check so far.
 pub(crate) fn parts(traces: &Traces) -> (Vec<Part>, impl Fn() -> Duration + use<>) {
-    let (sandboxed, plugin) = sandboxed(&Engine::new(None).unwrap());
+    let (interrupted, plugin) = sandboxed(&Engine::new(None).unwrap());
     let (uninterrupted, _) = sandboxed(&Engine::without_interruption().unwrap());
-    owned::agree(&traces.protobuf[0], &rows(&mut sandboxed.clone(), &traces.protobuf[0]));
-    let tables = sandboxed.tables().to_vec();
+    owned::agree(&traces.protobuf[0], &rows(&mut interrupted.clone(), &traces.protobuf[0]));
+    let tables = interrupted.tables().to_vec();
     let bytes = Some(traces.protobuf_bytes());
     let protobuf = Rc::clone(&traces.protobuf);
     let by_prost = move || protobuf.iter().for_each(|call| drop(black_box(owned::rows(call))));
     let parts = vec![
         Part::new("flatten-spans, native", bytes, compiled_in::<FlattenSpans>(batches(traces))).first(),
         Part::new("flatten-spans, native, checked by the host", bytes, compiled_in_and_checked(traces, tables)),
-        Part::new("flatten-spans in Wasm, checked by the host", bytes, called(&traces.protobuf, sandboxed)),
+        Part::new("flatten-spans in Wasm, checked by the host", bytes, called(&traces.protobuf, interrupted)),
         Part::new("the same without the means to interrupt it", bytes, called(&traces.protobuf, uninterrupted)),
         Part::new("prost's structs, then Arrow's builders", bytes, by_prost),
     ];
@@ -77,7 +77,7 @@ pub(crate) fn compiled_in<P: OtlpToArrow + 'static>(batches: Vec<Batch>) -> impl
 }
 
 fn batches(traces: &Traces) -> Vec<Batch> {
-    signals::batches(&traces.protobuf, |values| testing::traces(values))
+    signals::batches(&traces.protobuf, testing::traces)
 }
 
 /// As [`compiled_in`]; then the columns are checked and become Arrow's, as those of a guest are.

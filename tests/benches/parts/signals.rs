@@ -35,8 +35,8 @@ pub(crate) fn parts(traces: &Traces) -> Vec<Part> {
     );
     let logs = calls(LogGenerator::new(options).take(messages).map(|message| encode_proto(&message)).collect());
     let metrics = calls(MetricGenerator::new(options).take(messages).map(|message| encode_proto(&message)).collect());
-    let logs = of::<FlattenLogs>("flatten-logs", Signal::Logs, &logs, |values| testing::logs(values));
-    let metrics = of::<FlattenMetrics>("flatten-metrics", Signal::Metrics, &metrics, |values| testing::metrics(values));
+    let logs = of::<FlattenLogs>("flatten-logs", Signal::Logs, &logs, testing::logs);
+    let metrics = of::<FlattenMetrics>("flatten-metrics", Signal::Metrics, &metrics, testing::metrics);
     logs.into_iter().chain(metrics).collect()
 }
 
