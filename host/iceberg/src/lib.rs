@@ -9,6 +9,7 @@ mod fixture;
 
 pub mod catalog;
 pub mod commit;
+pub mod expire;
 pub mod layout;
 pub mod letters;
 pub mod metadata;
@@ -19,6 +20,7 @@ pub mod schema;
 pub mod snapshot;
 pub mod store;
 pub mod table;
+pub mod upkeep;
 pub mod verify;
 pub mod writer;
 

@@ -16,15 +16,13 @@ use futures::{StreamExt, TryStreamExt};
 use iceberg::TableIdent;
 use iceberg::spec::{FormatVersion, TableMetadata};
 use uuid::Uuid;
-use weir_pipeline::checkpoint;
-use weir_pipeline::sink::SwapError;
 
 use crate::catalog::hadoop::version_of;
 use crate::catalog::{Catalog, CatalogError, Loaded};
 use crate::metadata;
 use crate::reach::{Reach, ReachError, name_of};
-use crate::snapshot::{self, Operation, StageError};
 use crate::store::{Store, StoreError};
+use crate::upkeep::{self, UpkeepError};
 
 #[cfg(test)]
 mod tests;
@@ -33,14 +31,8 @@ mod tests;
 /// hour is for clocks.
 pub const AGE_MIN: Duration = Duration::from_secs(25 * 3600);
 
-/// Attempts of the empty commit, while others commit.
-const ATTEMPTS_MAX: u32 = 20;
-/// The pause after the first that failed; each is longer by as much.
-const PAUSE: Duration = Duration::from_millis(50);
 /// Files deleted at once.
 const DELETES: usize = 16;
-/// The summary key of a commit that only serves the table's upkeep.
-const MAINTENANCE: &str = "weir.maintenance";
 
 /// A file that nothing names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,6 +78,16 @@ pub enum OrphanError {
     Commit(String),
 }
 
+impl From<UpkeepError> for OrphanError {
+    fn from(e: UpkeepError) -> Self {
+        match e {
+            UpkeepError::Catalog(e) => Self::Catalog(e),
+            UpkeepError::Refused(why) => Self::Refused(why),
+            UpkeepError::Commit(why) => Self::Commit(why),
+        }
+    }
+}
+
 /// Looks for files that nothing names and that nobody has touched for `age`. Changes nothing, but for a small file that
 /// tells the store's time and goes again.
 ///
@@ -101,7 +103,9 @@ pub async fn find(catalog: &Catalog, ident: &TableIdent, age: Duration) -> Resul
 /// # Errors
 /// What cannot be reached or read; a table that changes in a way that commits do not.
 pub async fn remove(catalog: &Catalog, ident: &TableIdent, age: Duration) -> Result<Survey, OrphanError> {
-    let moved = move_head(catalog, ident).await?;
+    let moved = match upkeep::commit(catalog, ident, "orphans", |_| Some(Vec::new())).await? {
+        (_, Some(moved)) | (moved, None) => moved,
+    };
     let (mut survey, head, reach) = look(catalog, ident, &moved, age).await?;
     let now = again(catalog, ident, &head).await?;
     let reach = Reach::read(catalog.store(), &now.metadata, reach).await?;
@@ -236,43 +240,4 @@ async fn time_of(store: &Store, location: &str) -> Result<i64, StoreError> {
     let now = store.modified_ms(&probe).await;
     store.delete(&probe).await?;
     now
-}
-
-/// An empty commit on whatever head there is. It touches no pipeline's offsets.
-async fn move_head(catalog: &Catalog, ident: &TableIdent) -> Result<Loaded, OrphanError> {
-    let mut last = String::new();
-    let mut sent: Vec<i64> = Vec::new();
-    for attempt in 0..ATTEMPTS_MAX {
-        tokio::time::sleep(PAUSE * attempt).await;
-        let loaded = catalog.load(ident).await?;
-        // One whose answer was lost may be there.
-        if metadata::ancestry(&loaded.metadata).any(|snapshot| sent.contains(&snapshot.snapshot_id())) {
-            return Ok(loaded);
-        }
-        if loaded.metadata.format_version() == FormatVersion::V1 {
-            return Err(OrphanError::Refused(format!("{ident} has format version 1, which is not written here")));
-        }
-        let summary = [(MAINTENANCE, "orphans"), (checkpoint::VERSION, env!("CARGO_PKG_VERSION"))];
-        let operation = Operation {
-            spec_id: loaded.metadata.default_partition_spec_id(),
-            summary: summary.into_iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
-            now_ms: chrono::Utc::now().timestamp_millis(),
-            ..Operation::default()
-        };
-        let staged = match snapshot::stage(&catalog.store().file_io(), &loaded.metadata, operation).await {
-            Ok(staged) => staged,
-            Err(StageError::Passing(why)) => {
-                last = why;
-                continue;
-            }
-            Err(e) => return Err(OrphanError::Commit(e.to_string())),
-        };
-        sent.push(staged.snapshot_id);
-        match catalog.replace(ident, &loaded, staged.requirements, staged.updates).await {
-            Ok(moved) => return Ok(moved),
-            Err(SwapError::Conflict(why) | SwapError::Unknown(why)) => last = why,
-            Err(e) => return Err(OrphanError::Commit(e.to_string())),
-        }
-    }
-    Err(OrphanError::Commit(format!("{ATTEMPTS_MAX} attempts, the last: {last}")))
 }

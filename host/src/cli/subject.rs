@@ -41,6 +41,24 @@ pub(super) fn tables(pipeline: &Pipeline) -> Result<Vec<Subject>, Failure> {
     Ok(subjects)
 }
 
+/// The tables of a pipeline's file, dead letters included, or the one of them that is wanted.
+pub(super) fn idents(pipeline: &Pipeline, wanted: Option<&str>) -> Result<Vec<TableIdent>, Failure> {
+    let mut idents: Vec<TableIdent> =
+        pipeline.sink.tables.values().map(|t| ident(&t.name)).collect::<Result<_, _>>()?;
+    if let Some(letters) = &pipeline.dead_letter {
+        idents.push(ident(&letters.table)?);
+    }
+    if let Some(wanted) = wanted {
+        let all: Vec<String> = idents.iter().map(ToString::to_string).collect();
+        idents.retain(|ident| ident.to_string() == wanted);
+        if idents.is_empty() {
+            let file = pipeline.origin.file().display();
+            return Err(Failure::wrong(format!("{wanted} is no table of {file}: it has {}", all.join(", "))));
+        }
+    }
+    Ok(idents)
+}
+
 /// The plugin's name for the primary table. Of several only the plugin knows which is its first.
 fn primary(pipeline: &Pipeline) -> Result<String, Failure> {
     let mut names = pipeline.sink.tables.keys();

@@ -1,5 +1,6 @@
 //! `weir table`: the upkeep of tables. One file a subcommand.
 
+mod expire;
 mod orphans;
 
 use clap::Subcommand;
@@ -16,12 +17,15 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Removes old snapshots, and the files that only they reach.
+    Expire(expire::Arguments),
     /// Finds files that no commit took, and deletes them.
     Orphans(orphans::Arguments),
 }
 
 pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
     match arguments.command {
+        Command::Expire(a) => expire::run(a, output).await,
         Command::Orphans(a) => orphans::run(a, output).await,
     }
 }

@@ -44,19 +44,7 @@ pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<
     }
     let pipelines = load(std::slice::from_ref(&arguments.file), output)?;
     let Some(pipeline) = pipelines.first() else { return Err(Failure::wrong("the file holds no pipeline")) };
-    let mut idents: Vec<TableIdent> =
-        pipeline.sink.tables.values().map(|t| subject::ident(&t.name)).collect::<Result<_, _>>()?;
-    if let Some(letters) = &pipeline.dead_letter {
-        idents.push(subject::ident(&letters.table)?);
-    }
-    if let Some(wanted) = &arguments.table {
-        let all: Vec<String> = idents.iter().map(ToString::to_string).collect();
-        idents.retain(|ident| ident.to_string() == *wanted);
-        if idents.is_empty() {
-            let file = arguments.file.display();
-            return Err(Failure::wrong(format!("{wanted} is no table of {file}: it has {}", all.join(", "))));
-        }
-    }
+    let idents = subject::idents(pipeline, arguments.table.as_deref())?;
     let catalog = open_catalog(pipeline).await?;
     for ident in &idents {
         let survey = if arguments.delete {

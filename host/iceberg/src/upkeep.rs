@@ -1,0 +1,87 @@
+//! Commits that serve a table's upkeep: an empty snapshot, and what else is to change with it.
+//!
+//! They touch no pipeline's offsets. The snapshot makes the head move, so that a commit under way must stage again.
+
+use std::time::Duration;
+
+use iceberg::spec::{FormatVersion, TableMetadata};
+use iceberg::{TableIdent, TableUpdate};
+use weir_pipeline::checkpoint;
+use weir_pipeline::sink::SwapError;
+
+use crate::catalog::{Catalog, CatalogError, Loaded};
+use crate::metadata;
+use crate::snapshot::{self, Operation, StageError};
+
+/// Attempts, while others commit.
+const ATTEMPTS_MAX: u32 = 20;
+/// The pause after the first that failed; each is longer by as much.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The summary key of such a commit.
+const MAINTENANCE: &str = "weir.maintenance";
+
+/// Why it did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum UpkeepError {
+    /// The catalog said no.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The table cannot be written.
+    #[error("{0}")]
+    Refused(String),
+    /// Others came first each time, or nobody answered.
+    #[error("{0}")]
+    Commit(String),
+}
+
+/// Commits on whatever head there is, with what `changes` makes of it beside; nothing, and gives that head, where it
+/// makes `None`. Tells the head that it was made on, and the one after it.
+///
+/// # Errors
+/// See [`UpkeepError`].
+pub(crate) async fn commit(
+    catalog: &Catalog,
+    ident: &TableIdent,
+    what: &str,
+    changes: impl Fn(&TableMetadata) -> Option<Vec<TableUpdate>>,
+) -> Result<(Loaded, Option<Loaded>), UpkeepError> {
+    let mut last = String::new();
+    // What was sent, and the head it was for.
+    let mut sent: Vec<(i64, Loaded)> = Vec::new();
+    for attempt in 0..ATTEMPTS_MAX {
+        tokio::time::sleep(PAUSE * attempt).await;
+        let loaded = catalog.load(ident).await?;
+        // One whose answer was lost may be there.
+        let is_there = |id: i64| metadata::ancestry(&loaded.metadata).any(|snapshot| snapshot.snapshot_id() == id);
+        if let Some(at) = sent.iter().position(|(id, _)| is_there(*id)) {
+            return Ok((sent.swap_remove(at).1, Some(loaded)));
+        }
+        if loaded.metadata.format_version() == FormatVersion::V1 {
+            return Err(UpkeepError::Refused(format!("{ident} has format version 1, which is not written here")));
+        }
+        let Some(changes) = changes(&loaded.metadata) else { return Ok((loaded, None)) };
+        let summary = [(MAINTENANCE, what), (checkpoint::VERSION, env!("CARGO_PKG_VERSION"))];
+        let operation = Operation {
+            spec_id: loaded.metadata.default_partition_spec_id(),
+            summary: summary.into_iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            now_ms: chrono::Utc::now().timestamp_millis(),
+            ..Operation::default()
+        };
+        let staged = match snapshot::stage(&catalog.store().file_io(), &loaded.metadata, operation).await {
+            Ok(staged) => staged,
+            Err(StageError::Passing(why)) => {
+                last = why;
+                continue;
+            }
+            Err(e) => return Err(UpkeepError::Commit(e.to_string())),
+        };
+        let updates = staged.updates.into_iter().chain(changes).collect();
+        match catalog.replace(ident, &loaded, staged.requirements, updates).await {
+            Ok(moved) => return Ok((loaded, Some(moved))),
+            Err(SwapError::Conflict(why) | SwapError::Unknown(why)) => last = why,
+            Err(e) => return Err(UpkeepError::Commit(e.to_string())),
+        }
+        sent.push((staged.snapshot_id, loaded));
+    }
+    Err(UpkeepError::Commit(format!("{ATTEMPTS_MAX} attempts, the last: {last}")))
+}
