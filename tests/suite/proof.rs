@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use weir_tests::{Oracle, S3, SpanIds, Table, Weir};
+use weir_tests::{Oracle, S3, SpanIds, Spark, Table, Weir};
 
 use crate::catalogs::s3_section;
 use crate::pipeline::{LIMIT, Pipeline, refused, said};
@@ -79,7 +79,12 @@ fn what_kills_left_whole_is_proven_and_what_is_broken_by_hand_is_named() {
     pipeline.brokers = format!("127.0.0.1:{}", weir_tests::process::free_port());
     let file = pipeline.file();
     shown(&["verify", &file], &["telemetry.traces: proven", "not covered: the topics' ends: no broker of [127.0.0.1:"]);
-    let broken = &files(&pipeline.lake().join("telemetry/traces/data"), ".parquet")[0];
+    // One of the table's own: what was killed has left others.
+    let named = Oracle::shared().files(&pipeline.traces());
+    let named: Vec<&str> = named.iter().filter_map(|f| f["file_path"].as_str()?.rsplit('/').next()).collect();
+    let mut written = files(&pipeline.lake().join("telemetry/traces/data"), ".parquet");
+    written.retain(|p| named.iter().any(|name| p.ends_with(name)));
+    let broken = &written[0];
     std::fs::remove_file(broken).unwrap();
     let name = broken.file_name().unwrap().to_string_lossy().into_owned();
     refused(
@@ -181,4 +186,46 @@ fn status_shows_how_far_a_pipeline_is_and_what_its_process_says() {
     let lag = |partition: usize| now["partitions"][partition]["lag"].as_i64();
     assert_eq!((lag(0), lag(1), &now["process"]["answers"]), (Some(3), Some(3), &false.into()), "{now}");
     shown(&["status", &file], &["last commit ", "partition  committed  log end  lag", &nobody]);
+}
+
+#[test]
+fn what_others_do_to_a_table_is_told_apart_from_what_weir_did() {
+    let mut pipeline = Pipeline::new("beside-others", 2);
+    let database = pipeline.folder.join("catalog.db");
+    pipeline.sink = format!(
+        "catalog = {{ type = \"sql\", uri = \"sqlite://{}\", name = \"lakehouse\" }}\nwarehouse = \"./lake\"",
+        database.display()
+    );
+    let file = pipeline.file();
+    for seed in 1..4 {
+        pipeline.produce(seed, 20, 100);
+        pipeline.run_well();
+    }
+    // A compaction, rewritten manifests and expiry by another engine.
+    let spark = Spark::shared().sqlite("lakehouse", &database, &pipeline.lake());
+    let call = |procedure: &str, more: &str| {
+        spark.sql(&format!("CALL lakehouse.system.{procedure}(table => 'telemetry.traces'{more})"))
+    };
+    call("rewrite_data_files", ", options => map('rewrite-all', 'true')");
+    call("rewrite_manifests", "");
+    pipeline.produce(4, 20, 100);
+    pipeline.run_well();
+    let whole = ["telemetry.traces: proven", "back to the first", "rows: 8000 committed, 8000 live"];
+    assert!(!shown(&["verify", &file], &whole).contains("not covered"));
+    call("expire_snapshots", ", older_than => TIMESTAMP '2100-01-01 00:00:00', retain_last => 3");
+    shown(&["verify", &file], &["telemetry.traces: proven", "not covered: what was before snapshot", "8000 live"]);
+    // What expiry deleted was no orphan, and what it left is none.
+    shown(&["table", "orphans", "--older-than", "0s", &file], &["telemetry.traces: "]);
+    // A row of somebody else, and rows that he hides.
+    let uri = format!("sqlite:///{}", database.display());
+    let table = Table::sql("lakehouse", &uri, &format!("file://{}", pipeline.lake().display()), "telemetry.traces");
+    Oracle::shared().append(&table, &[serde_json::json!({"span_id": "00000000000000ff"})]);
+    pipeline.produce(5, 20, 100);
+    pipeline.run_well();
+    shown(&["verify", &file], &["rows: 10000 committed, 10001 live", "append, +1 rows"]);
+    let all = ["table", "orphans", "--older-than", "0s", "--delete", "--writers-stopped", &file];
+    shown(&all, &["telemetry.traces: "]);
+    assert_eq!(Oracle::shared().span_ids(&table).count, 10_001);
+    assert_eq!(spark.sql("SELECT count(*) AS n FROM lakehouse.telemetry.traces")[0]["n"], 10_001);
+    shown(&["verify", &file], &["telemetry.traces: proven"]);
 }

@@ -1,9 +1,10 @@
 //! Questions to a cluster by somebody who reads nothing: no group is joined, so that nobody who reads is disturbed.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::Consumer;
 use weir_pipeline::source::{Extent, TopicInfo};
 
 use crate::Client;
@@ -25,7 +26,7 @@ impl KafkaObserver {
     /// # Errors
     /// Settings that make no sense, forbidden or unknown properties, certificates that cannot be read.
     pub fn new(config: &KafkaConfig) -> Result<Self, KafkaError> {
-        let client: Client = config.client_config()?.create_with_context(Leaving).map_err(of_property)?;
+        let client: Client = config.client_config()?.create_with_context(Leaving::default()).map_err(of_property)?;
         Ok(Self { client: Arc::new(client), brokers: config.brokers_shown(), answer_timeout: config.answer_timeout })
     }
 
@@ -69,29 +70,27 @@ impl KafkaObserver {
     ) -> Result<T, KafkaError> {
         let (client, deadline) = (Arc::clone(&self.client), Instant::now() + self.answer_timeout);
         let answer = tokio::task::spawn_blocking(move || {
-            let trouble = Mutex::new(None);
             // While it waits for an answer it hears what the client has to say.
             let listen = || {
-                if let Some(Err(e)) = client.poll(Duration::ZERO) {
-                    *trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(tidy(&e.to_string()));
-                }
+                drop(client.poll(Duration::ZERO));
                 false
             };
-            let answer = admin::believe(&listen, || question(&client, deadline, &listen));
-            (answer, trouble.into_inner().unwrap_or_else(PoisonError::into_inner))
+            admin::believe(&listen, || question(&client, deadline, &listen))
         });
         match answer.await {
-            Ok((Ok(answer), _)) => Ok(answer),
-            Ok((Err(why), trouble)) => Err(self.explain(topic, why, trouble)),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(why)) => Err(self.explain(topic, why)),
             Err(e) => Err(KafkaError::Answer { what: format!("topic {topic:?}"), reason: e.to_string() }),
         }
     }
 
-    fn explain(&self, topic: &str, why: Unanswered, last: Option<String>) -> KafkaError {
+    fn explain(&self, topic: &str, why: Unanswered) -> KafkaError {
         match why {
-            Unanswered::Silence => {
-                KafkaError::NoAnswer { brokers: self.brokers.clone(), within: self.answer_timeout, last }
-            }
+            Unanswered::Silence => KafkaError::NoAnswer {
+                brokers: self.brokers.clone(),
+                within: self.answer_timeout,
+                last: self.client.client().context().trouble(),
+            },
             Unanswered::Error(code, _) if is_unknown_topic(code) => {
                 KafkaError::UnknownTopic { topic: topic.to_owned(), brokers: self.brokers.clone() }
             }

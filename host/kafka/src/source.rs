@@ -42,7 +42,7 @@ impl KafkaSource {
     /// # Errors
     /// Settings that make no sense, forbidden or unknown properties, certificates that cannot be read.
     pub fn connect(config: KafkaConfig, events: Events, budget: Budget) -> Result<Self, KafkaError> {
-        let client: Client = config.client_config()?.create_with_context(Leaving).map_err(of_property)?;
+        let client: Client = config.client_config()?.create_with_context(Leaving::default()).map_err(of_property)?;
         let client = Arc::new(client);
         let (shared, for_questions) = (Arc::new(Shared::new()), Arc::downgrade(&client));
         let poller = Poller::new(&config, client, Arc::clone(&shared), events, budget)?;

@@ -2,11 +2,13 @@
 
 mod show;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use weir_iceberg::TableIdent;
 use weir_iceberg::catalog::{Catalog, CatalogError};
 use weir_iceberg::verify::{Certificate, Chain, Contradiction, Role, VerifyError, verify};
+use weir_pipeline::checkpoint::EntryKey;
 use weir_pipeline::source::Extent;
 
 use super::subject::{self, Seen};
@@ -89,7 +91,7 @@ fn refute(ident: &TableIdent, contradiction: &Contradiction, output: Format) -> 
     Failure::Shown(1)
 }
 
-type Logs = std::collections::BTreeMap<weir_pipeline::checkpoint::EntryKey, Seen>;
+type Logs = BTreeMap<EntryKey, Seen>;
 
 /// Holds the primary's V against the topics; what cannot be asked goes into the certificate.
 async fn against_logs(
@@ -124,7 +126,7 @@ async fn against_logs(
 }
 
 /// What contradicts an entry in what its log holds.
-fn beyond(chain: &Chain, key: &weir_pipeline::checkpoint::EntryKey, extent: Extent) -> Option<Contradiction> {
+fn beyond(chain: &Chain, key: &EntryKey, extent: Extent) -> Option<Contradiction> {
     let next = chain.offsets.get(key)?.next;
     let (name, Extent { start, end }) = (format!("{}/{}", key.topic, key.partition), extent);
     let (found, meaning) = if next > end {

@@ -84,6 +84,34 @@ async fn an_entry_that_moves_without_a_range_is_refuted() {
 }
 
 #[tokio::test]
+async fn an_entry_that_vanishes_shrinks_or_appears_with_rows_is_refuted() {
+    let mut ledger = Ledger::filled().await;
+    let lost = ledger.offsets.remove(&key(1)).unwrap();
+    ledger.epoch(&[(0, 20, 30, 1)]).await;
+    assert!(refuted(&ledger).await.starts_with("found: V no longer has orders/1\nwhere: snapshot S4 "));
+
+    let mut ledger = Ledger::filled().await;
+    ledger.offsets.insert(key(2), lost);
+    ledger.commit(Commit::default()).await;
+    assert_eq!(
+        refuted(&ledger).await,
+        "found: orders/2 appears in V at 105 with 2 rows since 100, held by \"h.1\"\n\
+         where: snapshot S4 (sequence number 4, commit c4)\n\
+         means: an entry begins with no rows: what put them there is not in the history"
+    );
+
+    let mut ledger = Ledger::filled().await;
+    ledger.entry(1).rows = 1;
+    ledger.epoch(&[(0, 20, 30, 1)]).await;
+    assert!(refuted(&ledger).await.starts_with("found: V counts 1 rows of orders/1, and 2 before\n"));
+
+    let mut ledger = Ledger::filled().await;
+    let ranges = json!([{"topic": "orders", "partition": 7, "from": 0, "to": 9}]);
+    ledger.commit(Commit { said_ranges: Some(ranges), ..Commit::default() }).await;
+    assert!(refuted(&ledger).await.starts_with("found: a range of orders/7, of which V says nothing\n"));
+}
+
+#[tokio::test]
 async fn records_given_up_by_leave_are_no_contradiction_and_stand_in_the_certificate() {
     let mut ledger = Ledger::filled().await;
     ledger.entry(0).next = 50;
@@ -179,6 +207,37 @@ async fn a_file_added_twice_is_refuted() {
          where: MANIFEST and MANIFEST, snapshot S5 (sequence number 5, T5)\n\
          means: its rows are in the table twice"
     );
+}
+
+#[tokio::test]
+async fn a_file_added_again_after_it_was_rewritten_is_refuted() {
+    let mut ledger = Ledger::filled().await;
+    let file = ledger.file("again.parquet", 2).await;
+    ledger.commit(Commit { ranges: vec![(0, 20, 30, 2)], files: Some(vec![file.clone()]), ..Commit::default() }).await;
+    rewrite(&ledger, 11).await;
+    ledger.commit(Commit { ranges: vec![(0, 30, 40, 2)], files: Some(vec![file]), ..Commit::default() }).await;
+    assert_eq!(
+        refuted(&ledger).await,
+        "found: the data file LAKE/telemetry/spans/data/again.parquet was added twice\n\
+         where: snapshot S4 (sequence number 4, T4) and snapshot S6 (sequence number 6, T6)\n\
+         means: its rows are in the table twice"
+    );
+}
+
+#[tokio::test]
+async fn a_manifest_that_was_written_over_is_refuted() {
+    let ledger = Ledger::filled().await;
+    let base = ledger.load().await;
+    let reach = Reach::read(&ledger.lake.store, &base.metadata, Reach::default()).await.unwrap();
+    let longer = reach.manifests.keys().next().unwrap();
+    let mut bytes = ledger.lake.store.read(longer).await.unwrap().to_vec();
+    let length = bytes.len();
+    // Avro's blocks end with a marker; an empty block behind them is still a right file.
+    bytes.extend([0, 0]);
+    bytes.extend_from_within(length - 16..length);
+    ledger.lake.store.write(longer, bytes.into()).await.unwrap();
+    let said = refuted(&ledger).await;
+    assert!(said.contains(&format!("the manifest has {} bytes, its list says {length}", length + 18)), "{said}");
 }
 
 #[tokio::test]

@@ -7,8 +7,10 @@
 //!
 //! What waits to be handed over of a partition that goes is dropped, and so are orders for it.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
@@ -18,6 +20,7 @@ use weir_pipeline::batch::TopicPartition;
 use weir_pipeline::event::SourceEvent;
 
 use super::Poller;
+use crate::error::tidy;
 
 /// A polite revocation that the loop has not answered yet.
 #[derive(Debug)]
@@ -33,9 +36,27 @@ pub(crate) struct Revoking {
 ///
 /// What rdkafka would do by itself fails, and closing waits for ever, if there is a partition that the group gave and
 /// that was never sought.
-pub(crate) struct Leaving;
+#[derive(Debug, Default)]
+pub(crate) struct Leaving {
+    /// The newest failure that librdkafka told, for who asks a question and gets no answer.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Leaving {
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 impl ClientContext for Leaving {
+    /// Told where nobody reads events: on the way out, and by an observer. What fails there is said by who asked.
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        tracing::debug!(?level, fac, message, "librdkafka");
+        if level as i32 <= RDKafkaLogLevel::Error as i32 {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(tidy(message));
+        }
+    }
+
     /// What fails on the way out is nobody's concern.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "while leaving the group");

@@ -97,7 +97,7 @@ pub(super) fn value(s: &Status) -> Value {
         let (end, why) = match seen {
             Some(Seen::Log(log)) => (Some(log.end), None),
             Some(Seen::Other(why)) => (None, Some(why)),
-            None => (None, s.logs.as_ref().err()),
+            None => (None, None),
         };
         json!({
             "cluster": *key.cluster_id, "topic": *key.topic, "partition": key.partition, "committed": entry.next,
@@ -124,6 +124,7 @@ pub(super) fn value(s: &Status) -> Value {
         "event": "status",
         "pipeline": s.name,
         "tables": s.tables.iter().map(table).collect::<Vec<_>>(),
+        "log_ends_unknown": s.logs.as_ref().err(),
         "partitions": s.offsets.iter().map(partition).collect::<Vec<_>>(),
         "process": process,
     })

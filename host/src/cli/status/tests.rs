@@ -81,5 +81,7 @@ fn what_cannot_be_asked_is_said_and_the_rest_is_shown() {
         "{text}"
     );
     assert!(text.ends_with("\n  no process answers at 127.0.0.1:9464: connection refused"), "{text}");
-    assert_eq!(show::value(&status)["process"]["answers"], false);
+    let value = show::value(&status);
+    assert_eq!(value["log_ends_unknown"], "no broker of [localhost:9092] answers within 5s");
+    assert_eq!(value["process"]["answers"], false);
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use weir_iceberg::TableIdent;
 use weir_iceberg::verify::{Certificate, Chain, Contradiction};
+use weir_pipeline::checkpoint::{Entry, EntryKey};
 
 use super::Logs;
 use crate::cli::say;
@@ -29,7 +30,7 @@ pub(super) fn text(c: &Certificate, logs: Option<&Logs>) -> String {
     }];
     for chain in &c.chains {
         lines.push(format!(
-            "  pipeline {}: {} commits, {} ranges that join one another and end where V stands",
+            "  pipeline {}: {} commits, whose {} ranges join and end where V stands",
             chain.pipeline, chain.commits, chain.ranges
         ));
         lines.extend(entries(chain, logs));
@@ -46,15 +47,22 @@ pub(super) fn text(c: &Certificate, logs: Option<&Logs>) -> String {
 }
 
 fn entries(chain: &Chain, logs: Option<&Logs>) -> Vec<String> {
-    let entry = |(key, entry): (&weir_pipeline::checkpoint::EntryKey, &weir_pipeline::checkpoint::Entry)| {
-        let since = chain.since.get(key).copied().unwrap_or(entry.next);
+    let since = |key: &EntryKey, entry: &Entry| chain.since.get(key).copied().unwrap_or(entry.next);
+    let is_idle = |(key, entry): &(&EntryKey, &Entry)| entry.rows == 0 && since(key, entry) == entry.next;
+    let (idle, busy): (Vec<_>, Vec<_>) = chain.offsets.iter().partition(is_idle);
+    let line = |(key, entry): (&EntryKey, &Entry)| {
         let log = match logs.and_then(|logs| logs.get(key)) {
             Some(Seen::Log(log)) => format!(", of the log's [{}, {})", log.start, log.end),
             _ => String::new(),
         };
-        format!("    {}/{}: [{since}, {}){log}, {} rows ever", key.topic, key.partition, entry.next, entry.rows)
+        let (since, next) = (since(key, entry), entry.next);
+        format!("    {}/{}: [{since}, {next}){log}, {} rows ever", key.topic, key.partition, entry.rows)
     };
-    chain.offsets.iter().map(entry).collect()
+    let mut lines: Vec<String> = busy.into_iter().map(line).collect();
+    if !idle.is_empty() {
+        lines.push(format!("    {} partitions of which nothing was committed yet", idle.len()));
+    }
+    lines
 }
 
 /// For programs.
@@ -79,7 +87,7 @@ pub(super) fn value(c: &Certificate, logs: Option<&Logs>) -> Value {
 }
 
 fn pipeline(chain: &Chain, logs: Option<&Logs>) -> Value {
-    let partition = |(key, entry): (&weir_pipeline::checkpoint::EntryKey, &weir_pipeline::checkpoint::Entry)| {
+    let partition = |(key, entry): (&EntryKey, &Entry)| {
         let log = logs.and_then(|logs| match logs.get(key) {
             Some(Seen::Log(log)) => Some(json!({ "start": log.start, "end": log.end })),
             _ => None,

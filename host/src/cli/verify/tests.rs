@@ -10,16 +10,18 @@ fn key(partition: i32) -> EntryKey {
 }
 
 fn chain() -> Chain {
-    let entry = |next| Entry { topic_id: None, next, first: 0, rows: 70, holder: "h".into() };
+    let entry =
+        |next: i64| Entry { topic_id: None, next, first: 0, rows: if next == 4 { 0 } else { 70 }, holder: "h".into() };
     Chain {
         pipeline: "traces".into(),
         commits: 3,
         ranges: 4,
-        offsets: [(key(0), entry(20)), (key(1), entry(9))].into(),
+        offsets: [(key(0), entry(20)), (key(1), entry(9)), (key(2), entry(4))].into(),
+        rows_replayed: 0,
         rows_replayed: 0,
         newest: Some(8),
         allowed: vec!["records [3, 5) of orders/0 were given up (snapshot 7)".into()],
-        since: [(key(0), 10), (key(1), 0)].into(),
+        since: [(key(0), 10), (key(1), 0), (key(2), 4)].into(),
     }
 }
 
@@ -48,9 +50,10 @@ fn a_certificate_says_what_it_covers_and_what_not() {
         show::text(&certificate(), Some(&logs())),
         "\
 telemetry.traces: proven at snapshot 8 (sequence number 5), 4 snapshots back
-  pipeline traces: 3 commits, 4 ranges that join one another and end where V stands
+  pipeline traces: 3 commits, whose 4 ranges join and end where V stands
     orders/0: [10, 20), of the log's [5, 22), 70 rows ever
     orders/1: [0, 9), 70 rows ever
+    1 partitions of which nothing was committed yet
   allowed: records [3, 5) of orders/0 were given up (snapshot 7)
   rows: 140 committed, 140 live
   files: 6 with 4321 bytes, 2 manifests and 4 manifest lists, all there and none named twice
