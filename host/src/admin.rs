@@ -162,10 +162,6 @@ fn observe(text: &mut Text, observed: &Observed) {
         ("weir_record_bytes_total", "bytes of their values", &stats.bytes),
         ("weir_tombstones_total", "records without a value", &stats.tombstones),
         ("weir_rows_total", "rows transformed", &stats.rows),
-        ("weir_rows_committed_total", "rows committed, dead letters among them", &stats.rows_committed),
-        ("weir_file_bytes_committed_total", "bytes of data files committed", &stats.bytes_committed),
-        ("weir_files_committed_total", "data files committed", &stats.files_committed),
-        ("weir_commits_total", "commits, one for each table of an epoch", &stats.commits),
         (
             "weir_rejected_again_total",
             "rejected records that recovery found among the dead letters",
@@ -179,6 +175,10 @@ fn observe(text: &mut Text, observed: &Observed) {
         text.sample((family, COUNTER, help), &name, counter.get() as f64);
     }
     let labelled = [
+        ("weir_rows_committed_total", "rows committed, dead letters among them", "table", &stats.rows_committed),
+        ("weir_file_bytes_committed_total", "bytes of data files committed", "table", &stats.bytes_committed),
+        ("weir_files_committed_total", "data files committed", "table", &stats.files_committed),
+        ("weir_commits_total", "commits of epochs", "table", &stats.commits),
         ("weir_rejected_total", "records that became dead letters", "reason", &stats.rejected),
         ("weir_plugin_failures_total", "plugin calls that failed as a whole", "kind", &stats.failures),
         ("weir_anomalies_total", "what was odd in the data and read all the same", "kind", &stats.anomalies),

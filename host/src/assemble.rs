@@ -34,7 +34,8 @@ const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
 const EVENTS_MAX: usize = 64;
 /// How long a polite revocation may wait for its commit: below Kafka's session and rebalance time-outs.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(30);
-/// The dead letters' part of the buffer.
+/// The dead letters' buffer beside those of the data tables, which share all of `[buffer] max` evenly: no more than an
+/// eighth of that.
 const LETTERS_SHARE: u64 = 8;
 
 /// What a run is told besides the files.
@@ -305,13 +306,7 @@ pub(crate) async fn open_tables(
 ) -> Result<Vec<IcebergTable>, Refusal> {
     let file = pipeline.origin.file().display();
     let named = &pipeline.sink.tables;
-    if let [_, second, ..] = schemas {
-        return Err(Refusal::wrong(format!(
-            "{file}: the plugin fills {} tables, {} among them; this version of Weir fills one from each pipeline",
-            schemas.len(),
-            second.name
-        )));
-    }
+    let buffer = pipeline.buffer.max_bytes / schemas.len().max(1) as u64;
     if let Some(stray) = named.keys().find(|name| schemas.iter().all(|s| s.name != **name)) {
         let fills: Vec<_> = schemas.iter().map(|s| s.name.as_str()).collect();
         return Err(Refusal::wrong(format!(
@@ -327,7 +322,7 @@ pub(crate) async fn open_tables(
                 schema.name
             )));
         };
-        let mut options = table_options(pipeline, &table.name, pipeline.buffer.max_bytes)?;
+        let mut options = table_options(pipeline, &table.name, buffer)?;
         options.partition_by = table.partition_by.iter().map(ToString::to_string).collect();
         options.sort_by = table.sort_by.iter().map(ToString::to_string).collect();
         options.properties = table.properties.clone();

@@ -107,6 +107,10 @@ pub fn main() -> ExitCode {
         }
     };
     start_log(&arguments.log, arguments.output);
+    #[cfg(debug_assertions)]
+    if let Err(why) = arm_faults() {
+        return end(arguments.output, &Failure::Wrong(why));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => return end(arguments.output, &Failure::failed(format!("no runtime: {e}"))),
@@ -119,6 +123,12 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => end(output, &failure),
     }
+}
+
+/// For tests, in builds with debug assertions only: what is to go wrong, and where.
+#[cfg(debug_assertions)]
+fn arm_faults() -> Result<(), String> {
+    std::env::var("WEIR_FAULT").map_or(Ok(()), |faults| weir_pipeline::fault::arm(&faults))
 }
 
 async fn dispatch(arguments: Arguments) -> Result<(), Failure> {

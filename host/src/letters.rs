@@ -11,7 +11,7 @@ use weir_pipeline::commit::Committer;
 use weir_pipeline::dead_letter::Stored;
 use weir_pipeline::replay::{Origin, Outcome, Replayer};
 use weir_pipeline::stats::Stats;
-use weir_pipeline::work::Worker;
+use weir_pipeline::work::{Known, Worker};
 use weir_wasm::Engine;
 
 use crate::assemble::{Refusal, Wishes, load_chain, open_catalog, open_tables, otlp_signal};
@@ -100,7 +100,7 @@ pub async fn replay(
             whole.retain(|l| l.origin == origin && l.replayed_at.is_none() && offsets.contains(&l.record.offset));
             whole.dedup_by_key(|l| l.record.offset);
             // The plugin computes; the runtime's other threads have the rest.
-            let apply = |batch: &_| tokio::task::block_in_place(|| worker.apply(batch, &BTreeSet::new()));
+            let apply = |batch: &_| tokio::task::block_in_place(|| worker.apply(batch, &Known::default()));
             let outcome = replayer.pass(&origin, &whole, is_trial, apply).await;
             told(&origin, outcome.map_err(|e| Refusal::Failed(e.to_string()))?);
         }

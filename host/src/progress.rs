@@ -85,7 +85,7 @@ fn show(name: &str, format: Format, overwrites: bool, stats: &Stats, lag: Option
             let lag = lag.map_or_else(|| "unknown".into(), |l| l.to_string());
             let text = format!(
                 "{name}: {} rows committed, {} rows/s, lag {lag} records, {} rejected",
-                stats.rows_committed.get(),
+                stats.rows_committed.total(),
                 rate.round(),
                 stats.rejected.get().values().sum::<u64>(),
             );
@@ -101,10 +101,11 @@ pub fn summary(name: &str, stats: &Stats) -> Value {
     json!({
         "pipeline": name,
         "records": stats.records.get(),
-        "rows_committed": stats.rows_committed.get(),
-        "commits": stats.commits.get(),
-        "files": stats.files_committed.get(),
-        "bytes": stats.bytes_committed.get(),
+        "rows_committed": stats.rows_committed.total(),
+        "tables": stats.rows_committed.get(),
+        "commits": stats.commits.total(),
+        "files": stats.files_committed.total(),
+        "bytes": stats.bytes_committed.total(),
         "rejected": stats.rejected.get(),
         "anomalies": stats.anomalies.get(),
         "fences": stats.fences.get(),

@@ -1,6 +1,5 @@
 //! The pool of workers: threads that each own a stage and a codec, fed batches one at a time.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
@@ -8,14 +7,14 @@ use weir_pipeline::batch::Batch;
 use weir_pipeline::error::Error;
 use weir_pipeline::run::Transformer;
 use weir_pipeline::transform::Stage;
-use weir_pipeline::work::{Applied, Codec, Worker};
+use weir_pipeline::work::{Applied, Codec, Known, Worker};
 
 /// A guest's stack lives on its thread's.
 const STACK_BYTES: usize = 8 << 20;
 
 struct Order {
     batch: Batch,
-    rejected: Arc<BTreeSet<i64>>,
+    known: Arc<Known>,
     answer: oneshot::Sender<(Batch, Applied)>,
 }
 
@@ -42,7 +41,7 @@ impl Workers {
             let (queue, mut worker) = (Arc::clone(&queue), Worker::new(stage, codec()));
             std::thread::Builder::new().name(format!("worker-{at}")).stack_size(STACK_BYTES).spawn(move || {
                 while let Some(order) = next(&queue) {
-                    let applied = worker.apply(&order.batch, &order.rejected);
+                    let applied = worker.apply(&order.batch, &order.known);
                     // Nobody waits any more where the epoch was dropped.
                     let _ = order.answer.send((order.batch, applied));
                 }
@@ -57,10 +56,10 @@ fn next(queue: &Mutex<mpsc::Receiver<Order>>) -> Option<Order> {
 }
 
 impl Transformer for Workers {
-    async fn transform(&self, batch: Batch, rejected: Arc<BTreeSet<i64>>) -> Result<(Batch, Applied), Error> {
+    async fn transform(&self, batch: Batch, known: Arc<Known>) -> Result<(Batch, Applied), Error> {
         let gone = || Error::fatal("a worker thread is gone: this is a mistake in Weir");
         let (answer, answered) = oneshot::channel();
-        self.orders.send(Order { batch, rejected, answer }).await.map_err(|_| gone())?;
+        self.orders.send(Order { batch, known, answer }).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())
     }
 }

@@ -115,7 +115,9 @@ fn metrics_and_health_are_served_while_it_runs() {
     pipeline.produce(1, 10, 10);
     let mut weir = pipeline.start();
     let metrics = || http::get(port, "/metrics").map(|a| a.body).unwrap_or_default();
-    weir.wait(LIMIT, || metrics().contains("weir_rows_committed_total{pipeline=\"admin\"} 100"));
+    weir.wait(LIMIT, || {
+        metrics().contains("weir_rows_committed_total{pipeline=\"admin\",table=\"telemetry.traces\"} 100")
+    });
     for name in
         ["weir_lag_records", "weir_last_commit_age_seconds", "weir_plugin_cpu_seconds_total", "weir_buffered_bytes"]
     {

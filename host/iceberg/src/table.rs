@@ -10,6 +10,7 @@ use uuid::Uuid;
 use weir_pipeline::batch::TopicPartition;
 use weir_pipeline::checkpoint;
 use weir_pipeline::error::Error;
+use weir_pipeline::fault::{self, Point};
 use weir_pipeline::replay;
 use weir_pipeline::sink::{
     Change, Epoch, Head, LetterFloor, LetterKey, SEQUENCE_NUMBER, SNAPSHOT_ID, SwapError, Table,
@@ -209,6 +210,7 @@ impl Table for IcebergTable {
             now_ms: change.now_ms,
         };
         let staged = snapshot::stage(&self.catalog.store().file_io(), &base.metadata, operation).await?;
+        fault::pass(Point::ListWritten).map_err(SwapError::Unknown)?;
         let snapshot = staged.snapshot_id;
         let swapped = self.catalog.replace(&self.ident, base, staged.requirements, staged.updates).await;
         if swapped.is_err() {

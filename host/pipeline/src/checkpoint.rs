@@ -55,6 +55,9 @@ pub struct Entry {
     pub rows: u64,
     /// Who may advance this entry: a process's random id and a counter, or empty for nobody yet.
     pub holder: String,
+    /// In a data table that is not the primary: the digests of the plugins that moved this entry to where it stands.
+    /// If the primary did not follow, its rows of the same records must come from the same plugins.
+    pub chain: Option<String>,
 }
 
 /// V: the entries of one pipeline in one table.
@@ -108,6 +111,8 @@ struct StoredTopic {
     topic: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chain: Option<String>,
     /// Partition, next, first, rows, holder.
     partitions: Vec<(i32, i64, i64, u64, String)>,
 }
@@ -117,13 +122,14 @@ fn store(offsets: &Offsets) -> Vec<StoredTopic> {
     for (key, entry) in offsets {
         let row = (key.partition, entry.next, entry.first, entry.rows, entry.holder.clone());
         match topics.iter_mut().find(|t| {
-            t.cluster == *key.cluster_id && t.topic == *key.topic && t.id.as_deref() == entry.topic_id.as_deref()
+            t.cluster == *key.cluster_id && t.topic == *key.topic && t.id == entry.topic_id && t.chain == entry.chain
         }) {
             Some(topic) => topic.partitions.push(row),
             None => topics.push(StoredTopic {
                 cluster: key.cluster_id.to_string(),
                 topic: key.topic.to_string(),
                 id: entry.topic_id.clone(),
+                chain: entry.chain.clone(),
                 partitions: vec![row],
             }),
         }
@@ -137,8 +143,14 @@ fn restore(stored: &Stored) -> Offsets {
         let (cluster_id, topic): (Arc<str>, Arc<str>) = (t.cluster.as_str().into(), t.topic.as_str().into());
         for (partition, next, first, rows, holder) in &t.partitions {
             let key = EntryKey { cluster_id: cluster_id.clone(), topic: topic.clone(), partition: *partition };
-            let entry =
-                Entry { topic_id: t.id.clone(), next: *next, first: *first, rows: *rows, holder: holder.clone() };
+            let entry = Entry {
+                topic_id: t.id.clone(),
+                next: *next,
+                first: *first,
+                rows: *rows,
+                holder: holder.clone(),
+                chain: t.chain.clone(),
+            };
             offsets.insert(key, entry);
         }
     }

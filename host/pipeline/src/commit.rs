@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::checkpoint::{self, Committed, Entry, EntryKey, Offsets};
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
+use crate::fault::{self, Point};
 use crate::replay::{self, Replayed};
 use crate::sink::{Change, Head, HeadView, SwapError, Table};
 use crate::stats::Stats;
@@ -151,7 +152,7 @@ impl<C: Clock> Committer<C> {
             offsets.extend(decide(&offsets)?);
             let replayed = self.replayed(table.name(), &head.view, proposal)?;
             let change = self.change(proposal, &offsets, replayed, now_ms);
-            match table.swap(&head, &change).await {
+            match swap(table, &head, &change).await {
                 Ok(()) => return Ok(Done { offsets, head }),
                 Err(SwapError::Stale(why)) => return Err(Error::fenced(format!("{}: {why}", table.name()))),
                 Err(SwapError::Fatal(why)) => return Err(Error::fatal(format!("{}: {why}", table.name()))),
@@ -211,6 +212,12 @@ impl<C: Clock> Committer<C> {
             now_ms,
         }
     }
+}
+
+async fn swap<T: Table>(table: &T, head: &Head<T::Metadata>, change: &Change<T::Files>) -> Result<(), SwapError> {
+    fault::pass(Point::GuardPassed).map_err(SwapError::Unknown)?;
+    table.swap(head, change).await?;
+    fault::pass(Point::Swapped).map_err(SwapError::Unknown)
 }
 
 /// Exponential pauses with full jitter.

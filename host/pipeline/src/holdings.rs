@@ -4,18 +4,21 @@
 //! whatever is killed in between leaves the others ahead by at most one epoch, and never behind.
 
 mod begin;
+mod take;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::batch::TopicPartition;
 use crate::checkpoint::{Entry, EntryKey, Offsets};
 use crate::clock::Clock;
 use crate::commit::{Committer, Proposal, Range};
-use crate::error::{Error, Kind};
+use crate::error::Error;
+use crate::fault::{self, Point};
 use crate::replay::Replayed;
-use crate::sink::{Files, LetterFloor, Table};
-use crate::source::{Source, Start, TopicInfo};
+use crate::sink::{Files, Table};
+use crate::source::{Start, TopicInfo};
+use crate::work::Known;
 
 /// What the operator allows that Weir would refuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct Accept {
     pub lost_records: bool,
     /// Another pipeline writes the same topic into the same table.
     pub other_pipeline: bool,
+    /// A further data table is ahead of the primary, with rows that other plugins made, or that this run's refuse.
+    pub other_plugin: bool,
 }
 
 /// The tables of a pipeline and the rules that guard them. Shared by the loop's jobs; holds no state of its own.
@@ -61,8 +66,8 @@ pub struct Taken {
     pub key: EntryKey,
     /// What stands in each table, in the tables' order.
     pub entries: Vec<Entry>,
-    /// Offsets at or beyond V that stand among the dead letters.
-    pub rejected: Arc<BTreeSet<i64>>,
+    /// What the tables hold of records at or beyond the primary's V.
+    pub known: Arc<Known>,
 }
 
 impl Taken {
@@ -114,43 +119,6 @@ impl<T: Table, C: Clock> Holdings<T, C> {
         }
     }
 
-    /// Takes partitions: makes this process their holder in every table, the primary last, and reads where they
-    /// stand. Topics without entries are begun first.
-    ///
-    /// # Errors
-    /// Fatal: every case that fails closed.
-    pub async fn take<S: Source>(&self, source: &S, wanted: &[TopicPartition], turn: u64) -> Result<Vec<Taken>, Error> {
-        let holder = self.holder(turn);
-        let mut by_topic: BTreeMap<Arc<str>, Vec<&TopicPartition>> = BTreeMap::new();
-        for partition in wanted {
-            by_topic.entry(Arc::clone(&partition.topic)).or_default().push(partition);
-        }
-        let mut taken = Vec::new();
-        for (topic, partitions) in by_topic {
-            let info = self.describe(source, &topic).await?;
-            self.begin(source, &topic, &info).await?;
-            let keys: Vec<(TopicPartition, EntryKey)> =
-                partitions.iter().map(|p| ((*p).clone(), key(&info, p))).collect();
-            let mut entries: BTreeMap<EntryKey, Vec<Entry>> = BTreeMap::new();
-            for at in self.order() {
-                let offsets = self.hold(at, &keys, &info, &holder).await?;
-                for (_, key) in &keys {
-                    let entry = offsets.get(key).cloned().ok_or_else(|| gone(self.tables[at].name(), key))?;
-                    entries.entry(key.clone()).or_default().push(entry);
-                }
-            }
-            for (source, key) in keys {
-                // Written last, wanted first: the primary.
-                let mut entries = entries.remove(&key).unwrap_or_default();
-                entries.reverse();
-                taken.push(Taken { source, key, entries, rejected: Arc::default() });
-            }
-        }
-        self.check_extents(source, &mut taken).await?;
-        self.read_letters(&mut taken).await?;
-        Ok(taken)
-    }
-
     /// Commits an epoch: secondaries that got rows, dead letters first, then the primary. Gives the entries as they
     /// stand then.
     ///
@@ -176,13 +144,16 @@ impl<T: Table, C: Clock> Holdings<T, C> {
                 .committer
                 .commit(table, &proposal, |offsets| self.advance(at, offsets, held, epoch, share))
                 .await?;
+            if at != 0 {
+                fault::pass(Point::SecondaryCommitted).map_err(Error::fenced)?;
+            }
             table.committed(&done.head);
             for taken in &mut after {
                 if let Some(entry) = done.offsets.get(&taken.key) {
                     taken.entries[at] = entry.clone();
                 }
             }
-            self.count(share);
+            self.count(at, share);
         }
         Ok(after)
     }
@@ -213,7 +184,10 @@ impl<T: Table, C: Clock> Holdings<T, C> {
                 )));
             }
             let rows = entry.rows + share.rows.get(&taken.source).copied().unwrap_or(0);
-            update.insert(taken.key.clone(), Entry { next: to.max(entry.next), rows, ..entry.clone() });
+            let next = to.max(entry.next);
+            let moved = self.is_further(at) && next > entry.next;
+            let chain = if moved { Some(self.committer.plugins.clone()) } else { entry.chain.clone() };
+            update.insert(taken.key.clone(), Entry { next, rows, chain, ..entry.clone() });
         }
         Ok(update)
     }
@@ -236,145 +210,33 @@ impl<T: Table, C: Clock> Holdings<T, C> {
         guard(self.tables[at].name(), key, offsets, expected)
     }
 
-    fn count(&self, share: &Share<T::Files>) {
-        let stats = &self.committer.stats;
-        stats.commits.add(1);
-        stats.rows_committed.add(share.rows.values().sum());
+    fn count(&self, at: usize, share: &Share<T::Files>) {
+        let (stats, table) = (&self.committer.stats, self.tables[at].name());
+        let rows = share.rows.values().sum();
+        stats.commits.add(table, 1);
+        stats.rows_committed.add(table, rows);
         if let Some(files) = &share.files {
-            stats.files_committed.add(files.count() as u64);
-            stats.bytes_committed.add(files.bytes());
+            stats.files_committed.add(table, files.count() as u64);
+            stats.bytes_committed.add(table, files.bytes());
         }
         stats.last_commit_ms.set(self.committer.clock.now_ms());
     }
 
-    /// Dead letters, other secondaries, the primary last.
-    fn order(&self) -> impl Iterator<Item = usize> + use<T, C> {
-        (0..self.tables.len()).rev()
+    /// How many of the tables take rows of plugins.
+    pub fn data_tables(&self) -> usize {
+        self.tables.len() - usize::from(self.has_letters)
     }
 
-    async fn describe<S: Source>(&self, source: &S, topic: &str) -> Result<TopicInfo, Error> {
-        let mut pause = crate::commit::Pause::default();
-        loop {
-            match source.describe(topic).await {
-                Err(e) if e.kind == Kind::Retry => {
-                    tracing::warn!(topic, error = %e, "cannot ask the cluster about the topic; trying again");
-                    pause.wait(&*self.committer.clock).await;
-                }
-                other => return other,
-            }
-        }
+    /// Whether a table is a data table beside the primary.
+    fn is_further(&self, at: usize) -> bool {
+        (1..self.data_tables()).contains(&at)
     }
 
-    /// Writes this process as holder into one table. A table without an entry copies the primary's.
-    async fn hold(
-        &self,
-        at: usize,
-        keys: &[(TopicPartition, EntryKey)],
-        info: &TopicInfo,
-        holder: &str,
-    ) -> Result<Offsets, Error> {
-        let primary = if at == 0 {
-            Offsets::new()
-        } else {
-            let head = self.committer.load(&self.tables[0]).await?;
-            self.committer.offsets_at(self.tables[0].name(), &head.view)?.offsets
-        };
-        let decide = |offsets: &Offsets| {
-            let mut update = BTreeMap::new();
-            for (_, key) in keys {
-                let mut entry = match offsets.get(key) {
-                    Some(entry) => entry.clone(),
-                    None => primary
-                        .get(key)
-                        .map(|e| Entry { rows: 0, first: e.next, ..e.clone() })
-                        .ok_or_else(|| gone(self.tables[at].name(), key))?,
-                };
-                if entry.topic_id != info.topic_id {
-                    // Only with --accept-new-topic: begin_topic has refused it otherwise.
-                    entry = Entry { rows: entry.rows, ..begin_entry(info, 0) };
-                }
-                entry.holder = holder.to_string();
-                update.insert(key.clone(), entry);
-            }
-            Ok(update)
-        };
-        let done = self.committer.commit(&self.tables[at], &self.empty(), decide).await?;
-        self.tables[at].committed(&done.head);
-        Ok(done.offsets)
-    }
-
-    async fn check_extents<S: Source>(&self, source: &S, taken: &mut [Taken]) -> Result<(), Error> {
-        for taken in taken {
-            let extent = source.extent(&taken.source).await?;
-            let next = taken.next();
-            if next >= extent.start && next <= extent.end {
-                continue;
-            }
-            if !self.accept.lost_records {
-                let (name, partition) = (self.tables[0].name(), &taken.source);
-                return Err(Error::fatal(if next < extent.start {
-                    format!(
-                        "retention removed records that were never read: {name} wants {partition} from offset {next}, \
-                         the oldest there is {}; --accept-lost-records goes on from that",
-                        extent.start
-                    )
-                } else {
-                    format!(
-                        "{partition} ends at offset {}, before {next}, where {name} stands: the log was cut or is \
-                         another one; --accept-lost-records goes on from the log's end",
-                        extent.end
-                    )
-                }));
-            }
-            // The entry itself moves with the next commit: its range begins here, and the summary shows the gap.
-            let from = if next < extent.start { extent.start } else { extent.end };
-            self.jump(taken, from).await?;
-        }
-        Ok(())
-    }
-
-    async fn jump(&self, taken: &mut Taken, from: i64) -> Result<(), Error> {
-        for at in self.order() {
-            let expected = taken.entries[at].clone();
-            let moved = Entry { next: from, ..expected.clone() };
-            let table = &self.tables[at];
-            self.committer
-                .commit(table, &self.empty(), |offsets| {
-                    self.guard(at, &taken.key, offsets, &expected)?;
-                    Ok(BTreeMap::from([(taken.key.clone(), moved.clone())]))
-                })
-                .await?;
-            taken.entries[at] = moved;
-        }
-        Ok(())
-    }
-
-    async fn read_letters(&self, taken: &mut [Taken]) -> Result<(), Error> {
-        if !self.has_letters {
-            return Ok(());
-        }
-        let Some(letters) = self.tables.last() else { return Ok(()) };
-        // Nothing can stand beyond the primary's V where the letters' own entry is not beyond it.
-        let floors: BTreeMap<TopicPartition, LetterFloor> = taken
-            .iter()
-            .filter(|t| t.entries.last().is_some_and(|e| e.next > t.next()))
-            .map(|t| {
-                let topic_id = t.entries[0].topic_id.clone();
-                let floor = LetterFloor { cluster_id: t.key.cluster_id.to_string(), topic_id, offset: t.next() };
-                (t.source.clone(), floor)
-            })
-            .collect();
-        if floors.is_empty() {
-            return Ok(());
-        }
-        let mut found: BTreeMap<TopicPartition, BTreeSet<i64>> = BTreeMap::new();
-        for (partition, offset) in letters.letters(&floors).await? {
-            found.entry(partition).or_default().insert(offset);
-        }
-        for taken in taken {
-            taken.rejected = Arc::new(found.remove(&taken.source).unwrap_or_default());
-        }
-        Ok(())
+    /// Dead letters, other secondaries by name, the primary last.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.tables.len()).collect();
+        order.sort_by_key(|at| (*at < self.data_tables(), *at == 0, self.tables[*at].name()));
+        order
     }
 
     fn empty(&self) -> Proposal<T::Files> {
@@ -414,7 +276,7 @@ fn entry_key(info: &TopicInfo, topic: &Arc<str>, partition: i32) -> EntryKey {
 }
 
 fn begin_entry(info: &TopicInfo, first: i64) -> Entry {
-    Entry { topic_id: info.topic_id.clone(), next: first, first, rows: 0, holder: String::new() }
+    Entry { topic_id: info.topic_id.clone(), next: first, first, rows: 0, holder: String::new(), chain: None }
 }
 
 fn ranges(of: &BTreeMap<TopicPartition, (i64, i64)>) -> Vec<Range> {

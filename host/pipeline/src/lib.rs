@@ -12,6 +12,7 @@ pub mod commit;
 pub mod dead_letter;
 pub mod error;
 pub mod event;
+pub mod fault;
 pub mod holdings;
 pub mod replay;
 pub mod run;

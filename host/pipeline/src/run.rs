@@ -10,7 +10,7 @@
 mod epoch;
 mod job;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +23,12 @@ use crate::batch::{Batch, Generation, TopicPartition};
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
 use crate::event::{Event, SourceEvent, Transformed};
+use crate::fault::{self, Point};
 use crate::holdings::{Closed, Holdings, Share, Taken};
 use crate::sink::{Epoch, Table};
 use crate::source::Source;
 use crate::stats::Position;
-use crate::work::Applied;
+use crate::work::{Applied, Known};
 use epoch::Gathered;
 
 /// The pause before partitions are taken again after a fence, doubled with each one that follows without a commit.
@@ -35,12 +36,12 @@ const RETAKE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The pool of workers, as the loop sees it.
 pub trait Transformer: Send + Sync + 'static {
-    /// Runs a batch through a worker, waiting for one that is free. `rejected` are offsets that are dead letters
-    /// already.
+    /// Runs a batch through a worker, waiting for one that is free. What is `known` of its records is not put into a
+    /// table once more.
     fn transform(
         &self,
         batch: Batch,
-        rejected: Arc<BTreeSet<i64>>,
+        known: Arc<Known>,
     ) -> impl Future<Output = Result<(Batch, Applied), Error>> + Send;
 }
 
@@ -217,7 +218,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         match event {
             Event::Source(SourceEvent::Fetched(batch)) => self.fetched(batch)?,
             Event::Source(SourceEvent::Assigned(partitions)) => self.assigned(partitions)?,
-            Event::Source(SourceEvent::Revoked(partitions, done)) => self.revoked(partitions, done),
+            Event::Source(SourceEvent::Revoked(partitions, done)) => self.revoked(partitions, done)?,
             Event::Source(SourceEvent::Lost(partitions)) => {
                 self.forget(&partitions);
                 self.start_over(&Error::fenced("partitions were lost"))?;
@@ -255,6 +256,9 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
     }
 
     fn fetched(&mut self, batch: Batch) -> Result<(), Error> {
+        if let Err(why) = fault::pass(Point::Fetched) {
+            return self.start_over(&Error::retry(why));
+        }
         let Some(partition) = self.partitions.get_mut(&batch.source) else { return Ok(()) };
         let leaving = self.revocations.iter().any(|r| r.partitions.contains(&batch.source));
         let Some(taken) = &partition.taken else { return Ok(()) };
@@ -414,13 +418,14 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         Ok(())
     }
 
-    fn revoked(&mut self, partitions: Vec<TopicPartition>, done: oneshot::Sender<()>) {
+    fn revoked(&mut self, partitions: Vec<TopicPartition>, done: oneshot::Sender<()>) -> Result<(), Error> {
         for partition in &partitions {
             self.ports.source.pause(partition);
         }
         let deadline = Instant::now() + self.options.revoke_timeout;
         self.close_soon |= partitions.iter().any(|p| self.filling.holds(p));
         self.revocations.push(Revocation { partitions, done, deadline });
+        fault::pass(Point::Revoking).or_else(|why| self.start_over(&Error::retry(why)))
     }
 
     /// Lets go of what is committed.

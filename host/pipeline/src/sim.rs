@@ -2,7 +2,8 @@
 //!
 //! The loop, the holdings and the commits are the real ones. Around them: a Kafka with a group coordinator, a catalog
 //! with compare-and-swap, processes that are killed or stopped at any moment, requests that are applied late, twice
-//! answered, or never answered. Time is virtual, all randomness comes from the seed, and one thread runs it: a seed
+//! answered, or never answered. Half of the lives fill two data tables, and in half of these processes run two versions
+//! of the plugin. Time is virtual, all randomness comes from the seed, and one thread runs it: a seed
 //! replays. `WEIR_SEEDS=10000 cargo test -p weir-pipeline sim` runs more seeds, `WEIR_SEED=7` one.
 //!
 //! Known limits: a file that was closed is durable; two clocks differ by minutes at most; the catalog's
@@ -10,6 +11,9 @@
 
 mod broker;
 mod catalog;
+mod interleavings;
+mod life;
+mod plugin;
 mod process;
 mod tests;
 mod world;
@@ -29,4 +33,6 @@ pub(crate) enum Flaw {
     PositionAhead,
     /// Taking a partition leaves no mark.
     NoHolder,
+    /// A further data table takes rows of records below its own entry once more.
+    NoFloor,
 }

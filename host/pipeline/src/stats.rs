@@ -38,6 +38,11 @@ impl Labelled {
         *map.entry(label.to_string()).or_default() += n;
     }
 
+    /// The sum over all labels.
+    pub fn total(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
+
     /// Reads all.
     pub fn get(&self) -> BTreeMap<String, u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -64,14 +69,14 @@ pub struct Stats {
     pub tombstones: Counter,
     /// Rows transformed.
     pub rows: Counter,
-    /// Rows committed.
-    pub rows_committed: Counter,
-    /// Bytes of data files committed.
-    pub bytes_committed: Counter,
-    /// Data files committed.
-    pub files_committed: Counter,
-    /// Commits of epochs, all tables together.
-    pub commits: Counter,
+    /// Rows committed, by table.
+    pub rows_committed: Labelled,
+    /// Bytes of data files committed, by table.
+    pub bytes_committed: Labelled,
+    /// Data files committed, by table.
+    pub files_committed: Labelled,
+    /// Commits of epochs, by table.
+    pub commits: Labelled,
     /// Records rejected, by reason.
     pub rejected: Labelled,
     /// Rejected records that recovery found among the dead letters.

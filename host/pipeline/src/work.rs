@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use arrow_array::RecordBatch;
 
 use crate::batch::{Batch, Record};
-use crate::transform::{Effort, Failure, Message, Output, Stage};
+use crate::transform::{Effort, Failure, Message, Output, Stage, TableRows};
 
 /// Records larger than this are split along resources, scopes and items before they are given to a stage: a guest
 /// holds its input, what it builds and what it returns at the same time, a few times this.
@@ -30,6 +30,27 @@ pub trait Codec: Send {
     /// # Errors
     /// Why the message cannot be read.
     fn split(&mut self, value: &[u8], bytes_max: usize) -> Result<Vec<Vec<u8>>, String>;
+}
+
+/// What the tables hold of records that are read again, because a process ended between the commits of two tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Offsets that stand among the dead letters: refused again without a call.
+    pub rejected: BTreeSet<i64>,
+    /// For each data table the offset below which it has its rows already: further ones are dropped. Absent: none.
+    pub floors: Vec<i64>,
+}
+
+impl Known {
+    /// The offset below which a data table has its rows already.
+    fn floor(&self, table: usize) -> i64 {
+        self.floors.get(table).copied().unwrap_or(i64::MIN)
+    }
+
+    /// Whether some table may hold rows of a record.
+    pub fn may_have_rows(&self, offset: i64) -> bool {
+        self.floors.iter().any(|floor| offset < *floor)
+    }
 }
 
 /// A record that is refused.
@@ -66,12 +87,14 @@ impl Applied {
         self.tables.get(table).map_or(0, |b| b.iter().map(|b| b.num_rows() as u64).sum())
     }
 
-    fn take(&mut self, output: Output) {
+    /// Takes the rows of a call, but for those that a table has already.
+    fn take(&mut self, items: &[Item<'_>], output: Output, known: &Known) {
         self.repaired_strings += output.repaired_strings;
         self.tables.resize_with(self.tables.len().max(output.tables.len()), Vec::new);
-        for (table, rows) in self.tables.iter_mut().zip(output.tables) {
-            if rows.rows.num_rows() > 0 {
-                table.push(rows.rows);
+        for (at, (table, given)) in self.tables.iter_mut().zip(output.tables).enumerate() {
+            let rows = beyond(items, given, known.floor(at));
+            if rows.num_rows() > 0 {
+                table.push(rows);
             }
         }
     }
@@ -99,13 +122,12 @@ impl<S: Stage, C: Codec> Worker<S, C> {
         Self { stage, codec, decoded: Vec::new() }
     }
 
-    /// Runs a batch through. `rejected` are offsets that stand among the dead letters: they are refused again without
-    /// a call.
-    pub fn apply(&mut self, batch: &Batch, rejected: &BTreeSet<i64>) -> Applied {
+    /// Runs a batch through. What is `known` of its records is not put into a table once more.
+    pub fn apply(&mut self, batch: &Batch, known: &Known) -> Applied {
         let mut applied = Applied::default();
         let mut decoded = std::mem::take(&mut self.decoded);
         decoded.clear();
-        let values = self.decode(batch, rejected, &mut decoded, &mut applied);
+        let values = self.decode(batch, &known.rejected, &mut decoded, &mut applied);
         let items: Vec<Item<'_>> = values
             .iter()
             .map(|(record, place)| {
@@ -120,9 +142,9 @@ impl<S: Stage, C: Codec> Worker<S, C> {
         while !rest.is_empty() {
             let (call, after) = rest.split_at(call_length(rest));
             if call.len() == 1 && call[0].message.value.len() > PART_BYTES_MAX {
-                self.parts(batch, &call[0], PART_BYTES_MAX, &mut applied);
+                self.parts(batch, &call[0], PART_BYTES_MAX, known, &mut applied);
             } else {
-                self.run(batch, call, &mut applied);
+                self.run(batch, call, known, &mut applied);
             }
             rest = after;
         }
@@ -164,36 +186,36 @@ impl<S: Stage, C: Codec> Worker<S, C> {
     }
 
     /// Calls the stage; when it fails, halves what it was given until the message at fault is alone.
-    fn run(&mut self, batch: &Batch, items: &[Item<'_>], applied: &mut Applied) {
+    fn run(&mut self, batch: &Batch, items: &[Item<'_>], known: &Known, applied: &mut Applied) {
         let failure = match self.call(batch, items, Effort::Normal) {
-            Ok(output) => return accept(items, output, applied),
+            Ok(output) => return accept(items, output, known, applied),
             Err(failure) => failure,
         };
         applied.failures.push(failure);
         if let [alone] = items {
-            return self.alone(batch, alone, applied);
+            return self.alone(batch, alone, known, applied);
         }
         let (left, right) = items.split_at(items.len() / 2);
-        self.run(batch, left, applied);
-        self.run(batch, right, applied);
+        self.run(batch, left, known, applied);
+        self.run(batch, right, known, applied);
     }
 
     /// One message whose call failed: blamed only if it fails again, in a fresh instance with ten times the limits.
     /// What is too large even then is split, and only one item that alone exceeds the limits is at fault.
-    fn alone(&mut self, batch: &Batch, item: &Item<'_>, applied: &mut Applied) {
+    fn alone(&mut self, batch: &Batch, item: &Item<'_>, known: &Known, applied: &mut Applied) {
         let failure = match self.call(batch, std::slice::from_ref(item), Effort::Fresh) {
-            Ok(output) => return accept(std::slice::from_ref(item), output, applied),
+            Ok(output) => return accept(std::slice::from_ref(item), output, known, applied),
             Err(failure) => failure,
         };
         let half = item.message.value.len() / 2;
         if matches!(failure, Failure::Memory(_) | Failure::Deadline(_) | Failure::Output(_)) && half > 0 {
-            return self.parts(batch, item, half, applied);
+            return self.parts(batch, item, half, known, applied);
         }
         applied.refused.push(Refused { record: item.record, kind: failure.kind(), reason: failure.to_string() });
     }
 
     /// One record in parts: all of them pass or none does.
-    fn parts(&mut self, batch: &Batch, item: &Item<'_>, bytes_max: usize, applied: &mut Applied) {
+    fn parts(&mut self, batch: &Batch, item: &Item<'_>, bytes_max: usize, known: &Known, applied: &mut Applied) {
         let refuse = |kind, reason| Refused { record: item.record, kind, reason };
         let parts = match self.codec.split(item.message.value, bytes_max) {
             Ok(parts) => parts,
@@ -204,10 +226,10 @@ impl<S: Stage, C: Codec> Worker<S, C> {
         for part in &parts {
             let part = Item { record: item.record, message: Message { value: part, ..item.message } };
             match self.call(batch, std::slice::from_ref(&part), Effort::Fresh) {
-                Ok(output) => accept(std::slice::from_ref(&part), output, &mut all),
+                Ok(output) => accept(std::slice::from_ref(&part), output, known, &mut all),
                 Err(f @ (Failure::Memory(_) | Failure::Deadline(_) | Failure::Output(_))) if divided => {
                     all.failures.push(f);
-                    self.parts(batch, &part, (part.message.value.len() / 2).max(1), &mut all);
+                    self.parts(batch, &part, (part.message.value.len() / 2).max(1), known, &mut all);
                 }
                 Err(failure) => all.refused.push(refuse(failure.kind(), failure.to_string())),
             }
@@ -254,12 +276,23 @@ fn message<'a>(record: &'a Record, value: &'a [u8]) -> Message<'a> {
     }
 }
 
-fn accept(items: &[Item<'_>], mut output: Output, applied: &mut Applied) {
+fn accept(items: &[Item<'_>], mut output: Output, known: &Known, applied: &mut Applied) {
     for rejection in output.rejections.drain(..) {
         let record = items[rejection.index as usize].record;
         applied.refused.push(Refused { record, kind: "plugin", reason: rejection.reason });
     }
-    applied.take(output);
+    applied.take(items, output, known);
+}
+
+/// The rows of the messages at or beyond an offset. Messages come by rising offset, and rows in their order.
+fn beyond(items: &[Item<'_>], given: TableRows, floor: i64) -> RecordBatch {
+    let below = items.partition_point(|item| item.message.offset < floor);
+    if below == 0 {
+        return given.rows;
+    }
+    let rows: usize = given.rows_per_message.iter().take(below).map(|n| *n as usize).sum();
+    let rows = rows.min(given.rows.num_rows());
+    given.rows.slice(rows, given.rows.num_rows() - rows)
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ struct AcceptArguments {
     /// Another pipeline writes the same topic into the same table.
     #[arg(long)]
     accept_other_pipeline: bool,
+    /// A table is ahead of the pipeline's first one, filled by other plugins than these: go on with these.
+    #[arg(long)]
+    accept_other_plugin: bool,
 }
 
 pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
@@ -66,6 +69,7 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
             new_cluster: accept.accept_new_cluster,
             lost_records: accept.accept_lost_records,
             other_pipeline: accept.accept_other_pipeline,
+            other_plugin: accept.accept_other_plugin,
         },
         plugin_path: plugin_path(),
         instance_id: arguments.instance_id,

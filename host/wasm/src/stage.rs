@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cpu_time::ThreadTime;
+use weir_pipeline::fault::{self, Point};
 use weir_pipeline::transform::{Effort, Failure, Message, Output, Stage, TableSchema};
 
 use crate::answer;
@@ -188,6 +189,7 @@ impl Role {
         };
         let batch = Batch { signal, topic, partition, messages: &lowered };
         let given = instance.transform(batch)?.map_err(|reason| Failure::Failed(bounded(reason)))?;
+        fault::pass(Point::Answered).map_err(Failure::Invalid)?;
         let clock = ThreadTime::now();
         let answer = answer::check(&self.tables, messages.len(), given);
         self.plugin.meter().checking(clock.elapsed());

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use iceberg::spec::{MetadataLog, TableMetadata};
 use iceberg::{NamespaceIdent, TableCreation, TableIdent, TableRequirement, TableUpdate};
 use uuid::Uuid;
+use weir_pipeline::fault::{self, Point};
 use weir_pipeline::sink::SwapError;
 
 use super::{CatalogError, Loaded, Token, first_metadata, read_metadata, refused, table_location};
@@ -127,6 +128,7 @@ impl Hadoop {
             Written::Refused => return Err(SwapError::Conflict(format!("version {next} of {ident} exists"))),
             Written::Done => {}
         }
+        fault::pass(Point::VersionMade).map_err(SwapError::Unknown)?;
         let hinted = folder.hint.read().await.map_err(|e| SwapError::Unknown(e.to_string()))?;
         if hinted.is_some_and(|hinted| hinted > next) {
             return self.woken_late(ident, &folder, &location, own).await;

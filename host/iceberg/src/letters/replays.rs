@@ -148,7 +148,8 @@ async fn lake(offsets: &[i64]) -> (Lake, Vec<Stored>) {
             table.write(Epoch(0), dead_letter::rows(&mark, &letters).unwrap()).await.unwrap();
         }
         let files = table.close(Epoch(0)).await.unwrap();
-        let entry = Entry { topic_id: Some("id".into()), next: NEXT, first: 0, rows: 0, holder: "h".into() };
+        let entry =
+            Entry { topic_id: Some("id".into()), next: NEXT, first: 0, rows: 0, holder: "h".into(), chain: None };
         let commit_id = replayer.committer.commit_id();
         let opened_ms = i64::MAX;
         let proposal =

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 fn entry(next: i64) -> Entry {
-    Entry { topic_id: Some("id".into()), next, first: 3, rows: 7, holder: "h.1".into() }
+    Entry { topic_id: Some("id".into()), next, first: 3, rows: 7, holder: "h.1".into(), chain: None }
 }
 
 fn offsets(next: i64) -> Offsets {
@@ -12,6 +12,7 @@ fn offsets(next: i64) -> Offsets {
         (key("a", 0), entry(next)),
         (key("a", 1), Entry { topic_id: None, ..entry(next + 1) }),
         (key("b", 0), entry(next + 2)),
+        (key("b", 1), Entry { chain: Some("digest".into()), ..entry(next + 3) }),
     ])
 }
 
@@ -94,5 +95,8 @@ fn another_pipelines_topics_are_seen() {
     let mut head = view(None, vec![]);
     head.others.insert("q".into(), filled("k", 1, 1, 5));
     let found: Vec<_> = foreign_topics(&head).into_iter().map(|(name, k)| (name, k.topic.to_string())).collect();
-    assert_eq!(found, [("q".into(), "a".into()), ("q".into(), "a".into()), ("q".into(), "b".into())]);
+    assert_eq!(
+        found,
+        [("q".into(), "a".into()), ("q".into(), "a".into()), ("q".into(), "b".into()), ("q".into(), "b".into())]
+    );
 }

@@ -19,7 +19,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
             let offsets = self.committer.offsets_at(self.tables[0].name(), &head.view)?.offsets;
             self.check_topic(&offsets, topic, info)?;
             if !self.accept.other_pipeline {
-                self.check_strangers(&head.view, topic, info)?;
+                self.check_strangers(self.tables[0].name(), &head.view, topic, info)?;
             }
             let all: Vec<EntryKey> = (0..info.partitions).map(|p| entry_key(info, topic, p)).collect();
             let absent: Vec<&EntryKey> = all.iter().filter(|k| !offsets.contains_key(*k)).collect();
@@ -50,15 +50,18 @@ impl<T: Table, C: Clock> Holdings<T, C> {
         }
     }
 
+    /// Where tables differ, the lowest: what the others have beyond it they do not take twice.
     async fn prefer_secondaries(&self, all: &[EntryKey], first: &mut [i64]) -> Result<(), Error> {
+        let mut lowest: BTreeMap<&EntryKey, i64> = BTreeMap::new();
         for table in &self.tables[1..] {
             let head = self.committer.load(table).await?;
             let offsets = self.committer.offsets_at(table.name(), &head.view)?.offsets;
-            for (key, first) in all.iter().zip(first.iter_mut()) {
-                if let Some(entry) = offsets.get(key) {
-                    *first = entry.next;
-                }
+            for (key, entry) in all.iter().filter_map(|key| Some((key, offsets.get(key)?))) {
+                lowest.entry(key).and_modify(|n| *n = entry.next.min(*n)).or_insert(entry.next);
             }
+        }
+        for (key, first) in all.iter().zip(first.iter_mut()) {
+            *first = lowest.get(key).copied().unwrap_or(*first);
         }
         Ok(())
     }
@@ -86,13 +89,19 @@ impl<T: Table, C: Clock> Holdings<T, C> {
         Ok(())
     }
 
-    fn check_strangers(&self, view: &HeadView, topic: &str, info: &TopicInfo) -> Result<(), Error> {
+    /// Another pipeline over the same topic in the same data table doubles rows. Dead letters carry their pipeline.
+    pub(super) fn check_strangers(
+        &self,
+        table: &str,
+        view: &HeadView,
+        topic: &str,
+        info: &TopicInfo,
+    ) -> Result<(), Error> {
         match foreign_topics(view).into_iter().find(|(_, k)| *k.topic == *topic && *k.cluster_id == *info.cluster_id) {
             None => Ok(()),
             Some((other, _)) => Err(Error::fatal(format!(
-                "{} is already filled from the topic {topic} by the pipeline {other}: its rows would stand there \
-                 twice; --accept-other-pipeline allows it",
-                self.tables[0].name()
+                "{table} is already filled from the topic {topic} by the pipeline {other}: its rows would stand there \
+                 twice; --accept-other-pipeline allows it"
             ))),
         }
     }

@@ -14,10 +14,11 @@ use crate::commit::Pause;
 use crate::dead_letter::{self, Letter, Postmark};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Transformed};
+use crate::fault::{self, Point};
 use crate::holdings::{Closed, Taken};
 use crate::sink::{Epoch, Table};
 use crate::source::Source;
-use crate::work::Applied;
+use crate::work::{Applied, Known};
 
 /// How long to wait before the table is asked what others have done.
 const OTHERS_PAUSE: Duration = Duration::from_millis(500);
@@ -32,12 +33,15 @@ pub(super) fn transform<S: Source, X: Transformer, T: Table, C: Clock>(
     taken: &Taken,
 ) -> Job<T::Files> {
     let ports = ports.clone();
-    let (rejected, key, topic_id) = (Arc::clone(&taken.rejected), taken.key.clone(), taken.entries[0].topic_id.clone());
+    let (known, key, topic_id) = (Arc::clone(&taken.known), taken.key.clone(), taken.entries[0].topic_id.clone());
     async move {
         let result = async {
-            let (batch, applied) = ports.transformer.transform(batch, rejected).await?;
+            let (batch, applied) = ports.transformer.transform(batch, Arc::clone(&known)).await?;
             let holdings = &ports.holdings;
-            let data_tables = holdings.tables.len() - usize::from(holdings.has_letters);
+            let data_tables = holdings.data_tables();
+            if !holdings.accept.other_plugin {
+                check_refusals(&batch, &applied, &known)?;
+            }
             let mut rows: Vec<u64> = (0..data_tables).map(|t| applied.rows(t)).collect();
             let first_refusal = applied.refused.first().map(|r| (batch.records[r.record].offset, r.reason.clone()));
             let refused = applied.refused.len() as u64;
@@ -67,6 +71,22 @@ pub(super) fn transform<S: Source, X: Transformer, T: Table, C: Clock>(
         Event::Transformed(result.await)
     }
     .boxed()
+}
+
+/// A further data table that is ahead of the primary has the rows of a record that is refused only now: it would be in
+/// a table and among the dead letters.
+fn check_refusals(batch: &Batch, applied: &Applied, known: &Known) -> Result<(), Error> {
+    let offset = |record: usize| batch.records[record].offset;
+    match applied.refused.iter().find(|r| known.may_have_rows(offset(r.record))) {
+        None => Ok(()),
+        Some(refused) => Err(Error::fatal(format!(
+            "record {}@{} is refused now and was not before: a process ended between the commits of two tables, and one \
+             of them may hold rows of it; --accept-other-plugin makes it a dead letter all the same: {}",
+            batch.source,
+            offset(refused.record),
+            refused.reason
+        ))),
+    }
 }
 
 async fn write_letters<T: Table>(
@@ -135,7 +155,8 @@ pub(super) fn flush<S: Source, X: Transformer, T: Table, C: Clock>(
     let ports = ports.clone();
     async move {
         let closes = ports.holdings.tables.iter().map(|t| t.close(epoch));
-        Event::Flushed(futures::future::try_join_all(closes).await)
+        let closed = futures::future::try_join_all(closes).await;
+        Event::Flushed(closed.and_then(|files| fault::pass(Point::FilesClosed).map(|()| files).map_err(Error::retry)))
     }
     .boxed()
 }
@@ -150,7 +171,9 @@ pub(super) fn commit<S: Source, X: Transformer, T: Table, C: Clock>(
     async move {
         let result = async {
             check_topics(&ports, &held).await?;
-            ports.holdings.commit(&held, &epoch).await
+            let after = ports.holdings.commit(&held, &epoch).await?;
+            fault::pass(Point::Committed).map_err(Error::fenced)?;
+            Ok(after)
         };
         Event::Committed(result.await)
     }

@@ -10,6 +10,7 @@ use arrow_array::types::{Int32Type, Int64Type};
 use rand::Rng;
 
 use super::Flaw;
+use super::process::Ice;
 use super::world::{Shared, World};
 use crate::batch::TopicPartition;
 use crate::checkpoint::{self, property};
@@ -21,7 +22,7 @@ use crate::sink::{
 
 pub(super) const PIPELINE: &str = "p";
 
-/// Partition, offset, and the number of the row within its record.
+/// Partition, offset, and the number of the row within its record; for a dead letter the number in the topic's id.
 pub(super) type Row = (i32, i64, i64);
 
 /// One table's metadata, as it is now.
@@ -40,16 +41,18 @@ pub(super) struct SimTableState {
     pub(super) meta: Meta,
     /// What the table holds at each snapshot that ever was.
     rows: BTreeMap<i64, Arc<Vec<Row>>>,
+    /// The property as each commit by Weir left it.
+    properties: Vec<String>,
 }
 
-/// Two tables: the data and the dead letters.
+/// The tables that hold data, the primary first, and the dead letters last.
 pub(super) struct Catalog {
-    pub(super) tables: [SimTableState; 2],
+    pub(super) tables: Vec<SimTableState>,
 }
 
 impl Catalog {
-    pub(super) fn new() -> Self {
-        Self { tables: Default::default() }
+    pub(super) fn new(tables: usize) -> Self {
+        Self { tables: (0..tables).map(|_| SimTableState::default()).collect() }
     }
 }
 
@@ -114,15 +117,36 @@ impl SimTableState {
         self.meta.version += 1;
     }
 
+    /// How many snapshots there ever were.
+    pub(super) fn commits(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Makes it as if the last `commits` had never come: not a rollback, which leaves a trace.
+    pub(super) fn undo(&mut self, commits: usize) {
+        for _ in 0..commits {
+            let Some(current) = self.meta.current else { return };
+            let gone = self.meta.snapshots.remove(&current).unwrap();
+            self.rows.remove(&current);
+            self.meta.current = gone.parent;
+            self.properties.pop();
+        }
+        self.meta.property = self.properties.last().cloned();
+        self.meta.version += 1;
+    }
+
     /// What a change by Weir does, if the head is still `version`.
     fn swap(&mut self, version: Option<u64>, id: i64, change: &Change<SimFiles>) -> bool {
-        if version.is_some_and(|v| v != self.meta.version) {
+        // No catalog takes an id twice.
+        if version.is_some_and(|v| v != self.meta.version) || self.meta.snapshots.contains_key(&id) {
             return false;
         }
         let rows = change.files.as_ref().map_or(&[][..], |f| &f.0[..]);
         self.add(id, change.summary.clone(), rows);
         let text = change.offsets.replace(SNAPSHOT_ID, &id.to_string());
-        self.meta.property = Some(text.replace(SEQUENCE_NUMBER, &self.meta.sequence.to_string()));
+        let text = text.replace(SEQUENCE_NUMBER, &self.meta.sequence.to_string());
+        self.properties.push(text.clone());
+        self.meta.property = Some(text);
         true
     }
 }
@@ -146,12 +170,15 @@ impl Files for SimFiles {
 pub(super) struct SimTable {
     pub(super) world: Shared,
     pub(super) at: usize,
+    is_letters: bool,
+    ice: Ice,
     pub(super) buffers: Mutex<BTreeMap<Epoch, Vec<Row>>>,
 }
 
 impl SimTable {
-    pub(super) fn new(world: &Shared, at: usize) -> Self {
-        Self { world: world.clone(), at, buffers: Mutex::default() }
+    pub(super) fn new(world: &Shared, at: usize, ice: &Ice) -> Self {
+        let is_letters = world.lock().shape.letters() == at;
+        Self { world: world.clone(), at, is_letters, ice: ice.clone(), buffers: Mutex::default() }
     }
 
     async fn pause(&self) {
@@ -168,6 +195,7 @@ enum Mishap {
     AnswerLost,
     AnswerWrong,
     Late(Duration),
+    Twice(Duration),
 }
 
 fn mishap(world: &mut World) -> Mishap {
@@ -180,6 +208,7 @@ fn mishap(world: &mut World) -> Mishap {
         5..9 => Mishap::AnswerLost,
         9..12 => Mishap::AnswerWrong,
         12..16 => Mishap::Late(Duration::from_millis(world.rng.random_range(1..20_000))),
+        16..18 => Mishap::Twice(Duration::from_millis(world.rng.random_range(1..20_000))),
         _ => Mishap::None,
     }
 }
@@ -189,7 +218,7 @@ impl Table for SimTable {
     type Files = SimFiles;
 
     fn name(&self) -> &str {
-        ["data", "letters"][self.at]
+        if self.is_letters { "letters" } else { ["data", "events"][self.at] }
     }
 
     async fn load(&self) -> Result<Head<u64>, Error> {
@@ -214,6 +243,17 @@ impl Table for SimTable {
 
     async fn swap(&self, head: &Head<u64>, change: &Change<SimFiles>) -> Result<(), SwapError> {
         let (at, version, change, later) = (self.at, head.metadata, change.clone(), self.world.clone());
+        // Stopped where it hurts most: between guard and swap, for about as long as a session.
+        if self.world.lock().fault(if self.is_letters { 0.2 } else { 0.01 }) {
+            let (ice, time) = (self.ice.clone(), self.world.lock().rng.random_range(1..30_000));
+            ice.freeze();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(time)).await;
+                ice.thaw();
+            });
+            // Nothing is sent before it wakes.
+            tokio::task::yield_now().await;
+        }
         assert!(change.summary[checkpoint::PIPELINE] == PIPELINE && property(PIPELINE) == "weir.p.offsets");
         self.world
             .call(move |world| {
@@ -233,6 +273,12 @@ impl Table for SimTable {
                     }
                     mishap => {
                         let applied = world.catalog.tables[at].swap(version, id, &change);
+                        if let Mishap::Twice(time) = mishap {
+                            tokio::spawn(async move {
+                                tokio::time::sleep(time).await;
+                                later.lock().catalog.tables[at].swap(version, id, &change);
+                            });
+                        }
                         match mishap {
                             Mishap::AnswerLost => unknown,
                             Mishap::AnswerWrong => conflict,
@@ -250,11 +296,14 @@ impl Table for SimTable {
         if self.world.lock().fault(0.005) {
             return Err(Error::retry("the disk is busy"));
         }
-        let (partition, offset) = if self.at == 0 { (0, 1) } else { (4, 5) };
+        let (partition, offset) = if self.is_letters { (4, 5) } else { (0, 1) };
         let partition = rows.column(partition).as_primitive::<Int32Type>();
         let offset = rows.column(offset).as_primitive::<Int64Type>();
-        let n = (self.at == 0).then(|| rows.column(2).as_primitive::<Int64Type>());
-        let all = (0..rows.num_rows()).map(|i| (partition.value(i), offset.value(i), n.map_or(0, |n| n.value(i))));
+        let number = |i: usize| match self.is_letters {
+            true => number_of(rows.column(2).as_string::<i32>().value(i)),
+            false => rows.column(2).as_primitive::<Int64Type>().value(i),
+        };
+        let all = (0..rows.num_rows()).map(|i| (partition.value(i), offset.value(i), number(i)));
         self.buffers.lock().unwrap().entry(epoch).or_default().extend(all);
         Ok(())
     }
@@ -279,7 +328,8 @@ impl Table for SimTable {
             .call(move |world| {
                 let live = world.catalog.tables[at].live();
                 let found = from.iter().flat_map(|(p, floor)| {
-                    let there = live.iter().filter(|(q, o, _)| *q == p.partition && *o >= floor.offset);
+                    let id = floor.topic_id.as_deref().map_or(0, number_of);
+                    let there = live.iter().filter(|(q, o, n)| (*q, *n) == (p.partition, id) && *o >= floor.offset);
                     there.map(|(_, o, _)| (p.clone(), *o)).collect::<Vec<_>>()
                 });
                 Ok(found.collect())
@@ -290,4 +340,9 @@ impl Table for SimTable {
     fn buffered_bytes(&self) -> usize {
         0
     }
+}
+
+/// The number in a topic's id.
+fn number_of(topic_id: &str) -> i64 {
+    topic_id.trim_start_matches("id-").parse().unwrap()
 }

@@ -1,12 +1,10 @@
 //! A simulated process: the real loop over simulated ports, to be stopped, woken and killed from outside.
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use arrow_array::{Int32Array, Int64Array, RecordBatch};
 use rand::Rng;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -14,15 +12,13 @@ use tokio::time::Instant;
 
 use super::broker::{SimSource, TOPIC};
 use super::catalog::{PIPELINE, SimTable};
+use super::plugin::SimTransformer;
 use super::world::{Shared, SimClock};
-use crate::batch::Batch;
 use crate::commit::Committer;
 use crate::error::Error;
 use crate::holdings::{Accept, Holdings};
-use crate::run::{Options, Ports, Transformer, run};
-use crate::source::Start;
+use crate::run::{Options, Ports, run};
 use crate::stats::Stats;
-use crate::work::{Applied, Refused};
 
 /// Stops a process as SIGSTOP does: nothing of it runs, its requests go on without it.
 #[derive(Clone, Default)]
@@ -62,49 +58,6 @@ impl<F: Future> Future for Freezing<F> {
     }
 }
 
-/// A plugin that takes its time. What it makes of a fickle record depends on the process.
-struct SimTransformer {
-    world: Shared,
-    id: u64,
-}
-
-impl Transformer for SimTransformer {
-    async fn transform(&self, batch: Batch, rejected: Arc<BTreeSet<i64>>) -> Result<(Batch, Applied), Error> {
-        let time = self.world.lock().travel();
-        tokio::time::sleep(time).await;
-        let mut applied = Applied::default();
-        let mut rows: Vec<(i32, i64, i64)> = Vec::new();
-        for (at, record) in batch.records.iter().enumerate() {
-            if rejected.contains(&record.offset) {
-                applied.refused_before += 1;
-                continue;
-            }
-            let Some(value) = &record.value else { continue };
-            let text = std::str::from_utf8(value).unwrap();
-            let (kind, n) = text.split_at(1);
-            if kind == "x" || kind == "f" && (record.offset as u64 + self.id).is_multiple_of(2) {
-                applied.refused.push(Refused { record: at, kind: "plugin", reason: "no".into() });
-                continue;
-            }
-            rows.extend((0..n.parse::<i64>().unwrap()).map(|n| (batch.source.partition, record.offset, n)));
-        }
-        applied.tables = vec![if rows.is_empty() { Vec::new() } else { vec![columns(&rows)] }];
-        Ok((batch, applied))
-    }
-}
-
-fn columns(rows: &[(i32, i64, i64)]) -> RecordBatch {
-    let partition = Int32Array::from_iter_values(rows.iter().map(|r| r.0));
-    let offset = Int64Array::from_iter_values(rows.iter().map(|r| r.1));
-    let n = Int64Array::from_iter_values(rows.iter().map(|r| r.2));
-    RecordBatch::try_from_iter([
-        ("partition", Arc::new(partition) as _),
-        ("offset", Arc::new(offset) as _),
-        ("n", Arc::new(n) as _),
-    ])
-    .unwrap()
-}
-
 /// A running process.
 pub(super) struct Process {
     pub(super) ice: Ice,
@@ -116,25 +69,27 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn start(world: &Shared, began: Instant, id: u64, until_end: bool, accept: Accept) -> Self {
         let off_ms = world.lock().rng.random_range(-300_000..300_000);
+        let shape = world.lock().shape;
+        let ice = Ice::default();
         let clock = SimClock { world: world.clone(), began, off_ms };
         let committer = Committer {
             pipeline: PIPELINE.into(),
-            plugins: "digest".into(),
+            plugins: format!("plugin-{}", id % shape.plugins),
             clock: Arc::new(clock),
             stats: Arc::new(Stats::default()),
             accept_rollback: accept.rollback,
         };
         let holdings = Holdings {
-            tables: vec![SimTable::new(world, 0), SimTable::new(world, 1)],
+            tables: (0..=shape.letters()).map(|at| SimTable::new(world, at, &ice)).collect(),
             has_letters: true,
             committer,
-            start: Start::Earliest,
+            start: shape.start,
             accept,
             process: format!("process-{id}"),
             flaw: world.lock().flaw,
         };
         let source = SimSource::join(world, id);
-        let transformer = Arc::new(SimTransformer { world: world.clone(), id });
+        let transformer = Arc::new(SimTransformer::new(world, id));
         let ports = Ports { source: Arc::clone(&source), transformer, holdings: Arc::new(holdings) };
         let options = Options {
             topics: vec![TOPIC.into()],
@@ -145,7 +100,6 @@ impl Process {
         };
         let (events, received) = mpsc::channel(16);
         let (shutdown, stop) = oneshot::channel();
-        let ice = Ice::default();
         let both = async move {
             let running = run(ports, options, received, stop);
             tokio::select! {

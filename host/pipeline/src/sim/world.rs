@@ -12,6 +12,7 @@ use super::Flaw;
 use super::broker::Broker;
 use super::catalog::Catalog;
 use crate::clock::Clock;
+use crate::source::Start;
 
 /// Everything there is outside of the processes.
 pub(super) struct World {
@@ -19,8 +20,39 @@ pub(super) struct World {
     /// Whether requests may fail.
     pub(super) faulty: bool,
     pub(super) flaw: Option<Flaw>,
+    pub(super) shape: Shape,
     pub(super) broker: Broker,
     pub(super) catalog: Catalog,
+}
+
+/// What a pipeline is made of in a world.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Shape {
+    /// Tables that the plugin fills. The dead letters come after them.
+    pub(super) data_tables: usize,
+    /// Versions of the plugin, of which each process runs one.
+    pub(super) plugins: u64,
+    pub(super) start: Start,
+}
+
+impl Shape {
+    pub(super) const ONE_TABLE: Self = Self { data_tables: 1, plugins: 1, start: Start::Earliest };
+    pub(super) const TWO_TABLES: Self = Self { data_tables: 2, ..Self::ONE_TABLE };
+    pub(super) const TWO_PLUGINS: Self = Self { plugins: 2, ..Self::TWO_TABLES };
+
+    /// Half of the worlds have one data table.
+    pub(super) fn of_seed(seed: u64) -> Self {
+        match seed % 4 {
+            0 | 2 => Self::ONE_TABLE,
+            1 => Self::TWO_TABLES,
+            _ => Self::TWO_PLUGINS,
+        }
+    }
+
+    /// Where the dead letters are among the tables.
+    pub(super) fn letters(self) -> usize {
+        self.data_tables
+    }
 }
 
 /// A handle on the world.
@@ -28,9 +60,16 @@ pub(super) struct World {
 pub(super) struct Shared(Arc<Mutex<World>>);
 
 impl Shared {
-    pub(super) fn new(seed: u64, partitions: i32, flaw: Option<Flaw>) -> Self {
+    pub(super) fn new(seed: u64, partitions: i32, shape: Shape, flaw: Option<Flaw>) -> Self {
         let rng = StdRng::seed_from_u64(seed);
-        let world = World { rng, faulty: true, flaw, broker: Broker::new(partitions), catalog: Catalog::new() };
+        let world = World {
+            rng,
+            faulty: true,
+            flaw,
+            shape,
+            broker: Broker::new(partitions),
+            catalog: Catalog::new(shape.data_tables + 1),
+        };
         Self(Arc::new(Mutex::new(world)))
     }
 

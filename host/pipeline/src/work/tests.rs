@@ -1,15 +1,14 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch};
 use bytes::Bytes;
 
-use super::{Applied, Codec, PART_BYTES_MAX, Worker};
+use super::{Applied, Codec, Known, PART_BYTES_MAX, Worker};
 use crate::batch::{Batch, Generation, Record, TopicPartition};
 use crate::event::Held;
 use crate::transform::{Effort, Failure, Message, Output, Rejection, Stage, TableRows};
 
-/// One row for each byte of a message. What a message begins with says how it misbehaves:
+/// One row for each byte of a message, in two tables alike. What a message begins with says how it misbehaves:
 /// `!` traps always, `?` traps until it is alone in a fresh instance, `-` is rejected, `+` is too large as a whole.
 #[derive(Default)]
 struct Fake {
@@ -35,7 +34,8 @@ impl Stage for Fake {
         let rows = RecordBatch::try_from_iter([("offset", Arc::new(column) as _)]).unwrap();
         let indices = messages.iter().enumerate().filter(|(_, m)| rejected(m));
         let rejections = indices.map(|(at, _)| Rejection { index: at as u32, reason: "refused".into() }).collect();
-        Ok(Output { tables: vec![TableRows { rows, rows_per_message }], rejections, repaired_strings: 0 })
+        let table = TableRows { rows, rows_per_message };
+        Ok(Output { tables: vec![table.clone(), table], rejections, repaired_strings: 0 })
     }
 }
 
@@ -63,6 +63,10 @@ impl Codec for Bytewise {
 }
 
 fn apply(values: &[Option<&[u8]>], rejected: &[i64]) -> (Applied, usize) {
+    apply_known(values, &Known { rejected: rejected.iter().copied().collect(), floors: Vec::new() })
+}
+
+fn apply_known(values: &[Option<&[u8]>], known: &Known) -> (Applied, usize) {
     let records = values.iter().zip(0..).map(|(value, offset)| Record {
         offset,
         timestamp_ms: None,
@@ -79,13 +83,17 @@ fn apply(values: &[Option<&[u8]>], rejected: &[i64]) -> (Applied, usize) {
         held: Held::default(),
     };
     let mut worker = Worker::new(Fake::default(), Bytewise);
-    let applied = worker.apply(&batch, &rejected.iter().copied().collect::<BTreeSet<_>>());
+    let applied = worker.apply(&batch, known);
     (applied, worker.stage.calls)
 }
 
 fn offsets(applied: &Applied) -> Vec<i64> {
+    offsets_of(applied, 0)
+}
+
+fn offsets_of(applied: &Applied, table: usize) -> Vec<i64> {
     let column = |b: &RecordBatch| b.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec();
-    applied.tables.iter().flatten().flat_map(column).collect()
+    applied.tables[table].iter().flat_map(column).collect()
 }
 
 fn refused(applied: &Applied) -> Vec<(usize, &str)> {
@@ -144,4 +152,16 @@ fn a_huge_record_is_split_before_it_is_given_to_a_plugin() {
     let huge = vec![b'a'; PART_BYTES_MAX + 1];
     let (applied, calls) = apply(&[Some(b"a"), Some(&huge), Some(b"c")], &[]);
     assert_eq!((applied.rows(0), calls), (PART_BYTES_MAX as u64 + 3, 4));
+}
+
+#[test]
+fn a_table_gets_no_rows_of_records_that_it_has_already_whatever_way_they_come() {
+    let values: [Option<&[u8]>; 6] = [Some(b"ab"), Some(b"-"), Some(b"c"), Some(b"+bcde"), Some(b"?f"), Some(b"g")];
+    let all = [0, 0, 2, 3, 3, 3, 3, 3, 4, 4, 5];
+    for floor in 0..7 {
+        let (applied, _) = apply_known(&values, &Known { floors: vec![i64::MIN, floor], ..Known::default() });
+        assert_eq!(offsets_of(&applied, 0), all);
+        assert_eq!(offsets_of(&applied, 1), all.into_iter().filter(|o| *o >= floor).collect::<Vec<_>>());
+        assert_eq!(refused(&applied), [(1, "plugin")]);
+    }
 }

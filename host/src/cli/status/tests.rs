@@ -18,7 +18,8 @@ fn status() -> Status {
         newest,
         exists: true,
     };
-    let entry = |next| Entry { topic_id: None, next, first: 0, rows: 5 * next as u64, holder: "p.1".into() };
+    let entry =
+        |next| Entry { topic_id: None, next, first: 0, rows: 5 * next as u64, holder: "p.1".into(), chain: None };
     let message = Message { at_ms: NOW, level: "warn".into(), message: "cannot load the table".into() };
     Status {
         name: "traces".into(),

@@ -10,14 +10,19 @@ fn key(partition: i32) -> EntryKey {
 }
 
 fn chain() -> Chain {
-    let entry =
-        |next: i64| Entry { topic_id: None, next, first: 0, rows: if next == 4 { 0 } else { 70 }, holder: "h".into() };
+    let entry = |next: i64| Entry {
+        topic_id: None,
+        next,
+        first: 0,
+        rows: if next == 4 { 0 } else { 70 },
+        holder: "h".into(),
+        chain: None,
+    };
     Chain {
         pipeline: "traces".into(),
         commits: 3,
         ranges: 4,
         offsets: [(key(0), entry(20)), (key(1), entry(9)), (key(2), entry(4))].into(),
-        rows_replayed: 0,
         rows_replayed: 0,
         newest: Some(8),
         allowed: vec!["records [3, 5) of orders/0 were given up (snapshot 7)".into()],
