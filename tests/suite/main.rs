@@ -10,3 +10,4 @@ mod exactly_once;
 mod fail_closed;
 mod pipeline;
 mod proof;
+mod signals;

@@ -17,6 +17,7 @@ pub(crate) struct Pipeline {
     pub(crate) name: String,
     pub(crate) folder: Scratch,
     pub(crate) brokers: String,
+    pub(crate) signal: &'static str,
     pub(crate) encoding: &'static str,
     /// `catalog = ..` and `warehouse = ..`.
     pub(crate) sink: String,
@@ -26,6 +27,8 @@ pub(crate) struct Pipeline {
     pub(crate) interval: &'static str,
     pub(crate) start: &'static str,
     pub(crate) letters: bool,
+    /// The tables that the plugin fills, each with where it is.
+    pub(crate) tables: Vec<(&'static str, &'static str)>,
 }
 
 impl Pipeline {
@@ -37,6 +40,7 @@ impl Pipeline {
             name: name.into(),
             folder: Scratch::new(name),
             brokers: kafka.bootstrap(),
+            signal: "traces",
             encoding: "otlp_json",
             sink: "catalog = { type = \"hadoop\" }\nwarehouse = \"./lake\"".into(),
             sections: String::new(),
@@ -44,6 +48,7 @@ impl Pipeline {
             interval: "500ms",
             start: "earliest",
             letters: true,
+            tables: vec![("spans", "telemetry.traces")],
         }
     }
 
@@ -63,12 +68,18 @@ impl Pipeline {
     /// The file, as it is now.
     pub(crate) fn file(&self) -> String {
         let letters = if self.letters { "[dead_letter]\ntable = \"telemetry.dead_letters\"\n" } else { "" };
+        let table = |(table, name): &(&str, &str)| {
+            format!(
+                "[sink.iceberg.tables.{table}]\nname = \"{name}\"\npartition_by = [\"day(timestamp)\", \
+                 \"service_name\"]\nsort_by = [\"timestamp\", \"service_name\"]\n"
+            )
+        };
+        let tables: String = self.tables.iter().map(table).collect();
         let text = format!(
-            "name = \"{0}\"\n[source.kafka]\nbrokers = [\"{1}\"]\ntopics = [\"{0}\"]\nsignal = \"traces\"\n\
+            "name = \"{0}\"\n[source.kafka]\nbrokers = [\"{1}\"]\ntopics = [\"{0}\"]\nsignal = \"{9}\"\n\
              encoding = \"{2}\"\nstart = \"{8}\"\n[source.kafka.properties]\n\"heartbeat.interval.ms\" = \"500\"\n\
              \"session.timeout.ms\" = \"6000\"\n[[transform]]\n{3}\n[sink.iceberg]\n{4}\n\
-             commit_interval = \"{5}\"\n[sink.iceberg.tables.spans]\nname = \"telemetry.traces\"\n\
-             partition_by = [\"day(timestamp)\", \"service_name\"]\nsort_by = [\"timestamp\", \"service_name\"]\n{6}\n{7}",
+             commit_interval = \"{5}\"\n{10}{6}\n{7}",
             self.name,
             self.brokers,
             self.encoding,
@@ -77,7 +88,9 @@ impl Pipeline {
             self.interval,
             letters,
             self.sections,
-            self.start
+            self.start,
+            self.signal,
+            tables
         );
         let file = self.folder.join("pipeline.toml");
         // Whole or not at all: another process may be reading it.
