@@ -4,6 +4,7 @@
 //! ends with the test process, however that ends. The kit is for tests: what goes wrong panics and says what to do.
 
 pub mod collector;
+pub mod guest;
 pub mod http;
 mod install;
 mod json_lines;
@@ -21,6 +22,7 @@ pub mod wait;
 pub mod weir;
 
 pub use collector::Collector;
+pub use guest::guest;
 pub use install::component;
 pub use kafka::Kafka;
 pub use oracle::{Oracle, SpanIds, Table};

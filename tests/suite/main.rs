@@ -11,3 +11,4 @@ mod fail_closed;
 mod pipeline;
 mod proof;
 mod signals;
+mod tables;

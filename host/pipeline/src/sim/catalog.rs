@@ -274,6 +274,8 @@ impl Table for SimTable {
                     mishap => {
                         let applied = world.catalog.tables[at].swap(version, id, &change);
                         if let Mishap::Twice(time) = mishap {
+                            // A snapshot of its own, where the catalog lets it pass.
+                            let id = world.rng.random_range(1..i64::MAX);
                             tokio::spawn(async move {
                                 tokio::time::sleep(time).await;
                                 later.lock().catalog.tables[at].swap(version, id, &change);

@@ -1,0 +1,98 @@
+//! Two tables of traces. A span's row says how many events it has, and each of these is a row of the other table: what
+//! must be there is known from what is here.
+
+use weir_sdk::prelude::*;
+
+#[derive(Default)]
+struct Spans {
+    timestamp: TimestampUtc,
+    service_name: Dictionary,
+    span_id: Utf8,
+    events: Int64,
+}
+
+impl Columns for Spans {
+    fn columns(&mut self, visit: &mut dyn Visit) {
+        visit.column("timestamp", "When the span began.", &mut self.timestamp);
+        visit.column("service_name", "The resource's service.name.", &mut self.service_name);
+        visit.column("span_id", "In hex.", &mut self.span_id);
+        visit.column("events", "How many rows of the other table are its.", &mut self.events);
+    }
+}
+
+impl Table for Spans {
+    fn name(&self) -> &str {
+        "spans"
+    }
+    fn rows(&self) -> usize {
+        self.timestamp.len()
+    }
+}
+
+#[derive(Default)]
+struct Events {
+    timestamp: TimestampUtc,
+    span_id: Utf8,
+    name: Dictionary,
+}
+
+impl Columns for Events {
+    fn columns(&mut self, visit: &mut dyn Visit) {
+        visit.column("timestamp", "When it happened.", &mut self.timestamp);
+        visit.column("span_id", "Of the span that it happened in, in hex.", &mut self.span_id);
+        visit.column("name", "What happened.", &mut self.name);
+    }
+}
+
+impl Table for Events {
+    fn name(&self) -> &str {
+        "events"
+    }
+    fn rows(&self) -> usize {
+        self.timestamp.len()
+    }
+}
+
+struct SpansAndEvents {
+    spans: Spans,
+    events: Events,
+}
+
+impl OtlpToArrow for SpansAndEvents {
+    fn configure(_: &mut Settings) -> Result<Self, String> {
+        Ok(Self { spans: Spans::default(), events: Events::default() })
+    }
+
+    fn tables(&mut self, each: &mut dyn FnMut(&mut dyn Table)) {
+        each(&mut self.spans);
+        each(&mut self.events);
+    }
+
+    fn transform(&mut self, message: &Message, _: &mut Context<'_>) -> Result<(), Refusal> {
+        for resource in otlp::traces(&message.value) {
+            let resource = resource?;
+            let service = resource.resource.attributes.string(b"service.name")?;
+            for scope in resource.scopes {
+                for span in scope?.items {
+                    let span = span?;
+                    let id: String = span.span_id.iter().map(|byte| format!("{byte:02x}")).collect();
+                    let mut events = 0;
+                    for event in span.events {
+                        let event = event?;
+                        self.events.timestamp.push((event.time_unix_nano / 1000) as i64);
+                        self.events.span_id.push(id.as_bytes());
+                        self.events.name.push(event.name);
+                        events += 1;
+                    }
+                    self.spans.timestamp.push((span.start_time_unix_nano / 1000) as i64);
+                    self.spans.service_name.push_option(service);
+                    self.spans.span_id.push(id.as_bytes());
+                    self.spans.events.push(events);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+weir_sdk::export!(SpansAndEvents);
