@@ -8,6 +8,7 @@ mod dead_letters;
 mod engines;
 mod exactly_once;
 mod fail_closed;
+mod faults;
 mod pipeline;
 mod proof;
 mod signals;

@@ -10,6 +10,8 @@ pub enum Point {
     Fetched,
     /// A plugin has answered and its columns are not yet believed.
     Answered,
+    /// Bytes of a data file go to the disk.
+    Writing,
     /// An epoch's files are closed and in no commit.
     FilesClosed,
     /// The guard has passed and the swap is not yet begun.
@@ -32,9 +34,10 @@ pub enum Point {
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Fetched,
         Self::Answered,
+        Self::Writing,
         Self::FilesClosed,
         Self::GuardPassed,
         Self::ListWritten,
@@ -51,6 +54,7 @@ impl Point {
         match self {
             Self::Fetched => "fetched",
             Self::Answered => "answered",
+            Self::Writing => "writing",
             Self::FilesClosed => "files-closed",
             Self::GuardPassed => "guard-passed",
             Self::ListWritten => "list-written",
@@ -138,6 +142,7 @@ mod armed {
             if fault.passed.fetch_add(1, Ordering::Relaxed) + 1 != fault.at {
                 continue;
             }
+            tracing::warn!(point = point.name(), at = fault.at, action = ?fault.action, "a fault that was asked for");
             match fault.action {
                 Action::Abort => std::process::abort(),
                 Action::Stop => {

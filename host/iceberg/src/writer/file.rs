@@ -15,6 +15,7 @@ use arrow_schema::DataType;
 use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Struct};
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::file::writer::SerializedFileWriter;
+use weir_pipeline::fault::{self, Point};
 
 use super::WriteError;
 use super::encoding::Encoding;
@@ -215,6 +216,7 @@ impl Appender {
 
 impl Write for Appender {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        fault::pass(Point::Writing).map_err(|why| io::Error::new(io::ErrorKind::StorageFull, why))?;
         self.open()?.write(bytes)
     }
 
