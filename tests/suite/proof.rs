@@ -228,4 +228,14 @@ fn what_others_do_to_a_table_is_told_apart_from_what_weir_did() {
     assert_eq!(Oracle::shared().span_ids(&table).count, 10_001);
     assert_eq!(spark.sql("SELECT count(*) AS n FROM lakehouse.telemetry.traces")[0]["n"], 10_001);
     shown(&["verify", &file], &["telemetry.traces: proven"]);
+    // Expiry of our own: the others read what they read before, and nothing is left that nothing names.
+    shown(&["table", "expire", "--older-than", "0s", "--keep", "1", &file], &["telemetry.traces: ", "snapshots gone"]);
+    assert_eq!(Oracle::shared().span_ids(&table).count, 10_001);
+    spark.sql("REFRESH TABLE lakehouse.telemetry.traces");
+    assert_eq!(spark.sql("SELECT count(*) AS n FROM lakehouse.telemetry.traces")[0]["n"], 10_001);
+    shown(&["table", "orphans", "--older-than", "0s", &file], &["telemetry.traces: 0 files"]);
+    pipeline.produce(6, 20, 100);
+    pipeline.run_well();
+    assert_eq!(Oracle::shared().span_ids(&table).count, 12_001);
+    shown(&["verify", &file], &["telemetry.traces: proven"]);
 }

@@ -16,6 +16,7 @@ use iceberg::{TableIdent, TableUpdate};
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::reach::{Reach, ReachError, name_of};
+use crate::store::Store;
 use crate::upkeep::{self, UpkeepError};
 
 #[cfg(test)]
@@ -130,13 +131,23 @@ pub async fn expire(
     expiry.kept = after.metadata.snapshots().len();
     // Data first: what names a file outlives it, so that what is left tells what it was.
     for locations in [unreached.data.into_keys().collect::<Vec<_>>(), unreached.manifests, unreached.lists] {
-        let deletions = locations.into_iter().map(|location| async move {
-            catalog.store().delete(&location).await.map_err(|e| format!("{location}: {e}"))
-        });
+        let deletions = locations.into_iter().map(|location| delete(catalog.store(), location));
         let failed = futures::stream::iter(deletions).buffer_unordered(DELETES).filter_map(|r| async { r.err() });
         expiry.left.extend(failed.collect::<Vec<_>>().await);
     }
     Ok(expiry)
+}
+
+/// Deletes a file, and the checksum that Hadoop's local file system has written beside its own.
+async fn delete(store: &Store, location: String) -> Result<(), String> {
+    let failed = |e| format!("{location}: {e}");
+    store.delete(&location).await.map_err(failed)?;
+    match location.rsplit_once('/') {
+        Some((folder, name)) if store.local_path(&location).is_some() => {
+            store.delete(&format!("{folder}/.{name}.crc")).await.map_err(failed)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The snapshots that may go.
@@ -148,14 +159,13 @@ fn doomed(metadata: &TableMetadata, retention: Retention, now_ms: i64) -> Result
     let mut stay: HashSet<i64> = HashSet::new();
     let mut led_to: HashSet<i64> = HashSet::new();
     for reference in references(metadata)?.into_values() {
-        let (age, keep) = match reference.retention {
-            SnapshotRetention::Tag { .. } => (0, 1),
-            SnapshotRetention::Branch { min_snapshots_to_keep, max_snapshot_age_ms, .. } => (
-                asked_age.or(max_snapshot_age_ms).unwrap_or(age_of_table),
-                asked_keep.or(min_snapshots_to_keep.map(i64::from)).unwrap_or(keep_of_table),
-            ),
+        let SnapshotRetention::Branch { min_snapshots_to_keep, max_snapshot_age_ms, .. } = reference.retention else {
+            // A tag holds its snapshot, and leads to no other.
+            stay.insert(reference.snapshot_id);
+            continue;
         };
-        let is_tag = matches!(reference.retention, SnapshotRetention::Tag { .. });
+        let age = asked_age.or(max_snapshot_age_ms).unwrap_or(age_of_table);
+        let keep = asked_keep.or(min_snapshots_to_keep.map(i64::from)).unwrap_or(keep_of_table);
         let mut next = Some(reference.snapshot_id);
         let mut count = 0;
         while let Some(snapshot) = next.and_then(|id| metadata.snapshot_by_id(id)) {
@@ -166,7 +176,7 @@ fn doomed(metadata: &TableMetadata, retention: Retention, now_ms: i64) -> Result
             }
             led_to.insert(id);
             // A ring, which only a broken writer makes, ends too.
-            next = snapshot.parent_snapshot_id().filter(|_| !is_tag && count <= metadata.snapshots().len() as i64);
+            next = snapshot.parent_snapshot_id().filter(|_| count <= metadata.snapshots().len() as i64);
         }
     }
     let limit = now_ms.saturating_sub(asked_age.unwrap_or(age_of_table));
@@ -209,10 +219,9 @@ fn removals(metadata: &TableMetadata, doomed: &BTreeSet<i64>) -> Vec<TableUpdate
 fn split(reach: Reach, gone: &BTreeSet<i64>) -> (Reach, Reach) {
     let (gone_lists, kept_lists): (_, Vec<_>) = reach.lists.into_iter().partition(|(id, _)| gone.contains(id));
     let of = |lists: Vec<(i64, crate::reach::List)>| {
-        let named = |location: &String| {
-            lists.iter().any(|(_, list)| list.manifests.iter().any(|m| m.manifest_path == *location))
-        };
-        let manifests = reach.manifests.iter().filter(|(location, _)| named(location));
+        let manifests = lists.iter().flat_map(|(_, list)| &list.manifests);
+        let named: HashSet<&str> = manifests.map(|m| m.manifest_path.as_str()).collect();
+        let manifests = reach.manifests.iter().filter(|(location, _)| named.contains(location.as_str()));
         let manifests = manifests.map(|(location, content)| (location.clone(), content.clone())).collect();
         Reach { lists: lists.into_iter().collect(), manifests }
     };

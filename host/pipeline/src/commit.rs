@@ -170,19 +170,37 @@ impl<C: Clock> Committer<C> {
         }
     }
 
+    /// What was replayed into a table, at a head.
+    ///
+    /// # Errors
+    /// Fatal: a contradiction between property and history.
+    pub fn replayed_at(&self, table: &str, view: &HeadView) -> Result<Replayed, Error> {
+        replay::replayed_at(view, &self.pipeline)
+            .or_else(
+                |c| {
+                    if self.accept_rollback { replay::replayed_after_rollback(view, &self.pipeline) } else { Err(c) }
+                },
+            )
+            .map_err(|c| {
+                Error::fatal(format!(
+                    "{table}: {c}; nothing is replayed, for a letter could come twice; --accept-rollback goes on from \
+                     the newest replay that is left"
+                ))
+            })
+    }
+
     /// What will have been replayed into a table after a proposal that replays.
     fn replayed<F>(&self, table: &str, view: &HeadView, proposal: &Proposal<F>) -> Result<Option<Replayed>, Error> {
         if proposal.replayed.is_empty() {
             return Ok(None);
         }
-        let before = replay::replayed_at(view, &self.pipeline).map_err(|c| Error::fatal(format!("{table}: {c}")))?;
-        if let Some((origin, offset)) = before.common(&proposal.replayed) {
+        let mut replayed = self.replayed_at(table, view)?;
+        if let Some((origin, offset)) = replayed.common(&proposal.replayed) {
             let (topic, partition) = (&origin.key.topic, origin.key.partition);
             return Err(Error::fenced(format!("{table}: {topic}/{partition} offset {offset} was replayed meanwhile")));
         }
-        let mut after = before;
-        after.extend(&proposal.replayed);
-        Ok(Some(after))
+        replayed.extend(&proposal.replayed);
+        Ok(Some(replayed))
     }
 
     fn change<F: Clone>(

@@ -151,12 +151,7 @@ impl Replayed {
 /// # Errors
 /// [`Contradiction`]: the property was edited or removed, or the table rolled back.
 pub fn replayed_at(view: &HeadView, pipeline: &str) -> Result<Replayed, Contradiction> {
-    let of_pipeline = |key: &str, value: &str| {
-        view.ancestry
-            .iter()
-            .find(|s| s.summary.get(PIPELINE).map(String::as_str) == Some(value) && s.summary.contains_key(key))
-    };
-    let newest = of_pipeline(REPLAYED, pipeline);
+    let newest = newest(view, pipeline);
     let name = property(pipeline);
     let Some(text) = &view.replayed else {
         return match newest {
@@ -187,15 +182,36 @@ pub fn replayed_at(view: &HeadView, pipeline: &str) -> Result<Replayed, Contradi
     Ok(restore(&stored))
 }
 
+/// What was replayed by the newest replay that is left in the head's ancestry, whatever the property says: what
+/// `--accept-rollback` goes on with.
+///
+/// # Errors
+/// [`Contradiction`]: its summary cannot be read.
+pub fn replayed_after_rollback(view: &HeadView, pipeline: &str) -> Result<Replayed, Contradiction> {
+    newest(view, pipeline).map_or_else(|| Ok(Replayed::default()), |s| Ok(restore(&in_summary(s)?)))
+}
+
+/// The newest replay of a pipeline in the head's ancestry.
+fn newest<'a>(view: &'a HeadView, pipeline: &str) -> Option<&'a SnapshotView> {
+    let is_ours = |s: &&SnapshotView| s.summary.get(PIPELINE).map(String::as_str) == Some(pipeline);
+    view.ancestry.iter().filter(is_ours).find(|s| s.summary.contains_key(REPLAYED))
+}
+
+fn in_summary(snapshot: &SnapshotView) -> Result<Stored, Contradiction> {
+    let text = snapshot.summary.get(REPLAYED).map_or("", String::as_str);
+    serde_json::from_str(text)
+        .map_err(|e| Contradiction(format!("{REPLAYED} of snapshot {} cannot be read: {e}", snapshot.id)))
+}
+
 /// Rows of all replays up to a snapshot, where it is of one.
 ///
 /// # Errors
 /// [`Contradiction`]: the summary cannot be read.
 pub fn rows_in(snapshot: &SnapshotView) -> Result<Option<u64>, Contradiction> {
-    let Some(text) = snapshot.summary.get(REPLAYED) else { return Ok(None) };
-    let stored: Result<Stored, _> = serde_json::from_str(text);
-    let stored = stored.map_err(|e| Contradiction(format!("{REPLAYED} cannot be read: {e}; it holds {text:?}")))?;
-    Ok(Some(stored.rows))
+    match snapshot.summary.contains_key(REPLAYED) {
+        true => in_summary(snapshot).map(|stored| Some(stored.rows)),
+        false => Ok(None),
+    }
 }
 
 fn restore(stored: &Stored) -> Replayed {

@@ -51,6 +51,9 @@ enum Command {
         /// Only say what would pass.
         #[arg(long)]
         dry_run: bool,
+        /// A table was rolled back: letters whose replay is gone with it are replayed anew.
+        #[arg(long)]
+        accept_rollback: bool,
     },
 }
 
@@ -103,19 +106,16 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
             listed.iter().for_each(|l| show(l, output));
             Ok(())
         }
-        Command::Replay { letters, dry_run } => replay(&letters, dry_run, output).await,
+        Command::Replay { letters, dry_run, accept_rollback } => {
+            let accept = Accept { rollback: accept_rollback, ..Accept::default() };
+            replay(&letters, dry_run, accept, output).await
+        }
     }
 }
 
-async fn replay(letters: &Letters, is_trial: bool, output: Format) -> Result<(), Failure> {
+async fn replay(letters: &Letters, is_trial: bool, accept: Accept, output: Format) -> Result<(), Failure> {
     let pipeline = letters.pipeline(output)?;
-    let wishes = Wishes {
-        until_end: true,
-        accept: Accept::default(),
-        plugin_path: plugin_path(),
-        instance_id: None,
-        workers: Some(1),
-    };
+    let wishes = Wishes { until_end: true, accept, plugin_path: plugin_path(), instance_id: None, workers: Some(1) };
     let (mut replayed, mut rows, mut refused, mut left) = (0, 0, 0, 0);
     let told = |origin: &Origin, outcome: Outcome| {
         replayed += outcome.replayed.len();
@@ -143,7 +143,7 @@ async fn replay(letters: &Letters, is_trial: bool, output: Format) -> Result<(),
 fn tell(origin: &Origin, offset: i64, what: &str, why: &str, output: Format) {
     let (topic, partition) = (&origin.key.topic, origin.key.partition);
     match output {
-        Format::Human => say(format_args!("{topic}/{partition} offset {offset}: {what}: {why}")),
+        Format::Human => say(format_args!("{topic}/{partition} offset {offset}: {what}: {}", plain(why))),
         Format::Json => line_out(&json!({
             "event": what.replace(' ', "_"), "topic": &**topic, "partition": partition, "offset": offset, "reason": why,
         })),
@@ -163,7 +163,7 @@ fn list(listed: &Listed, output: Format) {
                 key.topic,
                 key.partition,
                 letter.record.offset,
-                letter.error
+                plain(&letter.error)
             ));
         }
     }
@@ -204,6 +204,11 @@ fn headers(record: &Record) {
         part("key", &record.key);
     }
     record.headers.iter().for_each(|(name, value)| part(&format!("header {name}"), value));
+}
+
+/// A reason, which may quote a record, without what a terminal would obey.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// Text as it is, without what a terminal would obey; other bytes as hex with the text beside it.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 
-use super::{Origin, Replayed, replayed_at};
+use super::{Origin, Replayed};
 use crate::batch::{Batch, TopicPartition};
 use crate::clock::Clock;
 use crate::commit::{Committer, Pause, Proposal};
@@ -120,7 +120,7 @@ impl<T: Table, C: Clock> Replayer<T, C> {
             }
             let rows = if at == letters_at {
                 vec![marks(&self.committer.pipeline, &new, self.committer.clock.now_ms()).map_err(Error::fatal)?]
-            } else if new.len() == passed.len() && outcome.refused.is_empty() {
+            } else if new.len() == passed.len() {
                 applied.tables.get(at).cloned().unwrap_or_default()
             } else {
                 apply(&batch(origin, &new)).tables.into_iter().nth(at).unwrap_or_default()
@@ -145,8 +145,7 @@ impl<T: Table, C: Clock> Replayer<T, C> {
 
     async fn state(&self, table: &T) -> Result<Replayed, Error> {
         let head = self.committer.load(table).await?;
-        let state = replayed_at(&head.view, &self.committer.pipeline);
-        state.map_err(|c| Error::fatal(format!("{}: {c}; nothing is replayed", table.name())))
+        self.committer.replayed_at(table.name(), &head.view)
     }
 
     /// Commits the rows of some letters to one table.

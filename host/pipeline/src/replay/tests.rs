@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{Origin, REPLAYED, Replayed, replayed_at};
+use super::{Origin, REPLAYED, Replayed, replayed_after_rollback, replayed_at};
 use crate::checkpoint::{COMMIT_ID, EntryKey, PIPELINE};
 use crate::sink::{HeadView, SnapshotView};
 
@@ -89,4 +89,15 @@ fn a_property_that_does_not_fit_the_history_is_a_contradiction() {
         assert!(said.as_ref().is_err_and(|c| c.0.contains("weir.p.replayed")), "{property:?}: {said:?}");
     }
     assert_eq!(replayed_at(&view(None, vec![snapshot(1, "x", false)]), "p"), Ok(Replayed::default()));
+}
+
+#[test]
+fn after_an_accepted_rollback_the_newest_replay_that_is_left_counts() {
+    let mut left = snapshot(1, "a", true);
+    left.summary.insert(REPLAYED.to_string(), of(&[4]).value("a"));
+    let rolled_back = view(Some(of(&[4, 5]).value("b")), vec![snapshot(2, "x", false), left]);
+    assert_eq!(replayed_after_rollback(&rolled_back, "p"), Ok(of(&[4])));
+    let further = view(Some(of(&[4, 5]).value("b")), vec![snapshot(1, "x", false)]);
+    assert_eq!(replayed_after_rollback(&further, "p"), Ok(Replayed::default()));
+    assert!(replayed_after_rollback(&view(None, vec![snapshot(1, "x", true)]), "p").is_err(), "{{}} is no summary");
 }

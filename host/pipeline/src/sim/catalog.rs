@@ -117,11 +117,6 @@ impl SimTableState {
         self.meta.version += 1;
     }
 
-    /// How many snapshots there ever were.
-    pub(super) fn commits(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Makes it as if the last `commits` had never come: not a rollback, which leaves a trace.
     pub(super) fn undo(&mut self, commits: usize) {
         for _ in 0..commits {
@@ -137,8 +132,7 @@ impl SimTableState {
 
     /// What a change by Weir does, if the head is still `version`.
     fn swap(&mut self, version: Option<u64>, id: i64, change: &Change<SimFiles>) -> bool {
-        // No catalog takes an id twice.
-        if version.is_some_and(|v| v != self.meta.version) || self.meta.snapshots.contains_key(&id) {
+        if version.is_some_and(|v| v != self.meta.version) {
             return false;
         }
         let rows = change.files.as_ref().map_or(&[][..], |f| &f.0[..]);
@@ -243,7 +237,8 @@ impl Table for SimTable {
 
     async fn swap(&self, head: &Head<u64>, change: &Change<SimFiles>) -> Result<(), SwapError> {
         let (at, version, change, later) = (self.at, head.metadata, change.clone(), self.world.clone());
-        // Stopped where it hurts most: between guard and swap, for about as long as a session.
+        // Stopped where it hurts most: between guard and swap, for about as long as a session. Dead letters are written
+        // rarely.
         if self.world.lock().fault(if self.is_letters { 0.2 } else { 0.01 }) {
             let (ice, time) = (self.ice.clone(), self.world.lock().rng.random_range(1..30_000));
             ice.freeze();
