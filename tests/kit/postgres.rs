@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::install::component;
 use crate::process::{Process, command_as, free_port};
 use crate::scratch::Scratch;
+use crate::wait::until;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 
@@ -62,7 +63,14 @@ impl Postgres {
 
     /// Kills the server with SIGKILL, as a crash would; its data stays.
     pub fn kill9(&mut self) {
+        // Its children lead groups of their own: they hold its shared memory until they have noticed that it is gone.
+        let id = self.process.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
         self.process.kill9();
+        // One that has ended and was not waited for has no command line.
+        let is_gone =
+            |child: &str| std::fs::read(format!("/proc/{child}/cmdline")).map_or(true, |line| line.is_empty());
+        until("the server's children to end", START_LIMIT, || children.split_whitespace().all(is_gone).then_some(()));
     }
 
     /// Starts the server again, with its data and on its port, after [`Postgres::kill9`].
