@@ -190,7 +190,7 @@ fn observe(text: &mut Text, observed: &Observed) {
     }
     observe_positions(text, observed);
     observe_memory(text, observed);
-    observed.plugins.iter().for_each(|plugin| observe_plugin(text, &observed.name, plugin));
+    (1..).zip(&observed.plugins).for_each(|(step, plugin)| observe_plugin(text, &observed.name, step, plugin));
 }
 
 fn observe_positions(text: &mut Text, observed: &Observed) {
@@ -226,22 +226,28 @@ fn observe_memory(text: &mut Text, observed: &Observed) {
     text.sample(family, &name, observed.budget.taken() as f64);
 }
 
-fn observe_plugin(text: &mut Text, pipeline: &str, plugin: &Plugin) {
-    let usage = plugin.usage();
-    let labels = [("pipeline", pipeline), ("plugin", plugin.name())];
+/// The figures of the plugin at this step of its chain, from 1: one plugin may be several steps.
+fn observe_plugin(text: &mut Text, pipeline: &str, step: usize, plugin: &Plugin) {
+    let (usage, step) = (plugin.usage(), step.to_string());
+    let labels = [("pipeline", pipeline), ("plugin", plugin.name()), ("step", step.as_str())];
     let figures = [
         ("weir_plugin_calls_total", COUNTER, "calls of the plugin", usage.calls as f64),
         ("weir_plugin_cpu_seconds_total", COUNTER, "CPU time of the plugin", usage.cpu.as_secs_f64()),
         ("weir_plugin_peak_memory_bytes", GAUGE, "the largest instance so far", usage.peak_memory_bytes as f64),
         ("weir_plugin_bytes_in_total", COUNTER, "bytes given to the plugin", usage.bytes_in as f64),
         ("weir_plugin_bytes_out_total", COUNTER, "bytes that the plugin returned", usage.bytes_out as f64),
+        ("weir_plugin_rows_out_total", COUNTER, "rows that the plugin returned", usage.rows_out as f64),
         ("weir_plugin_instances_total", COUNTER, "instances started", usage.instances as f64),
     ];
     for (family, kind, help, value) in figures {
         text.sample((family, kind, help), &labels, value);
     }
+    for (kind, n) in &usage.failures {
+        let family = ("weir_plugin_step_failures_total", COUNTER, "calls of the plugin that failed as a whole");
+        text.sample(family, &[labels[0], labels[1], labels[2], ("kind", kind)], *n as f64);
+    }
     for (counter, n) in &usage.counters {
         let family = ("weir_plugin_counter_total", COUNTER, "what the plugin counts itself");
-        text.sample(family, &[labels[0], labels[1], ("counter", counter)], *n as f64);
+        text.sample(family, &[labels[0], labels[1], labels[2], ("counter", counter)], *n as f64);
     }
 }

@@ -21,11 +21,12 @@ use weir_pipeline::run::{Options, Ports};
 use weir_pipeline::source::{Source, Start};
 use weir_pipeline::stats::Stats;
 use weir_pipeline::transform::{Stage, TableSchema};
-use weir_wasm::{Engine, Limits, Plugin, Setting, Signal, WasmStage};
+use weir_wasm::{Engine, Plugin};
 
+use crate::chain;
+pub use crate::chain::{Chain, load_chain};
 use crate::codec::OtlpCodec;
 use crate::config::{self, Pipeline, RestAuth};
-use crate::plugins;
 use crate::workers::Workers;
 
 /// Bytes of batches between the source and the tables: enough for a few batches a worker, and one large record.
@@ -78,19 +79,6 @@ impl Refusal {
     }
 }
 
-/// The stages of a chain, one for each worker, and what they fill.
-#[derive(Debug)]
-pub struct Chain<S> {
-    /// One for each worker.
-    pub stages: Vec<S>,
-    /// The tables, the primary one first.
-    pub tables: Vec<TableSchema>,
-    /// Digests of the plugins, comma-separated.
-    pub digests: String,
-    /// The plugins, for their figures.
-    pub plugins: Vec<Plugin>,
-}
-
 /// The loop's world as the binary puts it together.
 pub type World = Ports<KafkaSource, Workers, IcebergTable, SystemClock>;
 
@@ -123,37 +111,6 @@ impl std::fmt::Debug for Assembled {
 pub async fn assemble(engine: &Engine, pipeline: &Pipeline, wishes: &Wishes) -> Result<Assembled, Refusal> {
     let chain = load_chain(engine, pipeline, wishes)?;
     assemble_with(chain, pipeline, wishes).await
-}
-
-/// Loads and configures a pipeline's plugins.
-///
-/// # Errors
-/// A plugin that is not there, is none, does not fit, or refuses its settings.
-pub fn load_chain(engine: &Engine, pipeline: &Pipeline, wishes: &Wishes) -> Result<Chain<WasmStage>, Refusal> {
-    let [transform] = pipeline.transforms.as_slice() else {
-        return Err(Refusal::wrong(format!(
-            "{}: the pipeline has {} transforms; this version of Weir runs one, of the kind otlp-to-arrow",
-            pipeline.origin.file().display(),
-            pipeline.transforms.len()
-        )));
-    };
-    let plugin = plugins::load(engine, &transform.plugin, &wishes.plugin_path).map_err(Refusal::wrong)?;
-    let settings =
-        transform.settings.iter().map(|s| Setting { key: s.key.clone(), values: s.values.clone() }).collect();
-    let limits = Limits {
-        memory_bytes: usize::try_from(transform.limits.memory_bytes).unwrap_or(usize::MAX),
-        deadline: transform.limits.deadline,
-        output_bytes: usize::try_from(transform.limits.output_bytes).unwrap_or(usize::MAX),
-    };
-    let signal = match pipeline.source.signal {
-        config::Signal::Traces => Signal::Traces,
-        config::Signal::Metrics => Signal::Metrics,
-        config::Signal::Logs => Signal::Logs,
-    };
-    let stage = plugin.configure(signal, settings, limits).map_err(Refusal::wrong)?;
-    let tables = stage.tables().to_vec();
-    let stages = (0..worker_count(wishes)).map(|_| stage.clone()).collect();
-    Ok(Chain { stages, tables, digests: plugin.digest().to_string(), plugins: vec![plugin] })
 }
 
 /// How many workers a run has.
@@ -304,24 +261,11 @@ pub(crate) async fn open_tables(
     pipeline: &Pipeline,
     schemas: &[TableSchema],
 ) -> Result<Vec<IcebergTable>, Refusal> {
-    let file = pipeline.origin.file().display();
-    let named = &pipeline.sink.tables;
+    chain::check_tables(pipeline, schemas)?;
     let buffer = pipeline.buffer.max_bytes / schemas.len().max(1) as u64;
-    if let Some(stray) = named.keys().find(|name| schemas.iter().all(|s| s.name != **name)) {
-        let fills: Vec<_> = schemas.iter().map(|s| s.name.as_str()).collect();
-        return Err(Refusal::wrong(format!(
-            "{file}: [sink.iceberg.tables.{stray}] names a table that the plugin does not fill; it fills {}",
-            fills.join(", ")
-        )));
-    }
     let mut tables = Vec::new();
     for schema in schemas {
-        let Some(table) = named.get(&schema.name) else {
-            return Err(Refusal::wrong(format!(
-                "{file}: the plugin fills the table {0}, which has no section [sink.iceberg.tables.{0}]",
-                schema.name
-            )));
-        };
+        let Some(table) = pipeline.sink.tables.get(&schema.name) else { continue };
         let mut options = table_options(pipeline, &table.name, buffer)?;
         options.partition_by = table.partition_by.iter().map(ToString::to_string).collect();
         options.sort_by = table.sort_by.iter().map(ToString::to_string).collect();

@@ -24,7 +24,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 use weir_wasm::Engine;
 
 use crate::assemble::Refusal;
-use crate::config::{Pipeline, Surroundings};
+use crate::config::{Pipeline, Report, Surroundings};
 use crate::progress::{Format, line_out};
 use crate::recent::Recent;
 
@@ -179,17 +179,18 @@ fn start_log(filter: &str, output: Format) {
 /// Loads pipeline files, or shows what is wrong with them.
 fn load(files: &[PathBuf], output: Format) -> Result<Vec<Pipeline>, Failure> {
     let around = Surroundings { refused_property: &refused_property, ..Surroundings::process() };
-    crate::config::load_all(files, &around).map_err(|report| {
-        match output {
-            Format::Human => {
-                let _ = write!(std::io::stderr(), "{report}");
-            }
-            Format::Json => {
-                line_out(&serde_json::json!({ "event": "error", "code": 2, "diagnostics": report.to_json() }))
-            }
+    crate::config::load_all(files, &around).map_err(|report| show_report(&report, output))
+}
+
+/// Shows what is wrong with pipeline files.
+fn show_report(report: &Report, output: Format) -> Failure {
+    match output {
+        Format::Human => {
+            let _ = write!(std::io::stderr(), "{report}");
         }
-        Failure::Shown(2)
-    })
+        Format::Json => line_out(&serde_json::json!({ "event": "error", "code": 2, "diagnostics": report.to_json() })),
+    }
+    Failure::Shown(2)
 }
 
 fn refused_property(name: &str) -> Option<String> {

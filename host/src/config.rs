@@ -140,13 +140,16 @@ pub fn check_together(pipelines: &[Pipeline]) -> Result<(), Report> {
         if let Some(first) = names.insert(name, pipeline) {
             report.push(pipeline.origin.diagnostic(
                 format!("the pipeline name `{name}` is taken by {}", first.origin.file().display()),
-                "a pipeline's name says whose offsets these are: give each file its own",
+                "a pipeline's name says whose offsets these are: give each file its own".to_owned(),
             ));
         } else if let Some(first) = groups.insert(group, pipeline) {
-            report.push(pipeline.origin.diagnostic(
-                format!("the consumer group `{group}` is used by {} too", first.origin.file().display()),
-                "two pipelines in one group would share out the partitions: give each its own `source.kafka.group`",
-            ));
+            report.push(
+                pipeline.origin.diagnostic(
+                    format!("the consumer group `{group}` is used by {} too", first.origin.file().display()),
+                    "two pipelines in one group would share out the partitions: give each its own `source.kafka.group`"
+                        .to_owned(),
+                ),
+            );
         }
     }
     if report.is_empty() { Ok(()) } else { Err(report) }

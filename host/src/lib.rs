@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod assemble;
+pub mod chain;
 pub mod cli;
 pub mod codec;
 pub mod config;

@@ -31,7 +31,7 @@ pub struct Postmark<'a> {
     pub topic_id: Option<&'a str>,
     /// The partition.
     pub source: &'a TopicPartition,
-    /// The digests of the chain that refused the records, comma-separated.
+    /// The digests of the chain, comma-separated: for records that no one plugin of it refused.
     pub plugin_digest: &'a str,
     /// When they were refused, milliseconds since 1970.
     pub rejected_at_ms: i64,
@@ -44,6 +44,8 @@ pub struct Letter<'a> {
     pub record: &'a Record,
     /// Why.
     pub error: &'a str,
+    /// The digest of the plugin that refused it; `None` where it was no plugin, or is not known which.
+    pub plugin_digest: Option<&'a str>,
 }
 
 fn column(name: &str, data_type: DataType, nullable: bool, doc: &str) -> Field {
@@ -89,7 +91,7 @@ pub fn schema() -> TableSchema {
 /// Only where more bytes are given than 32-bit offsets can address (2 GiB in one column).
 pub fn rows(mark: &Postmark<'_>, letters: &[Letter<'_>]) -> Result<RecordBatch, ArrowError> {
     let mut columns = Columns::default();
-    for Letter { record, error } in letters {
+    for Letter { record, error, plugin_digest } in letters {
         columns.push(&Row {
             pipeline: mark.pipeline,
             cluster_id: mark.cluster_id,
@@ -98,7 +100,7 @@ pub fn rows(mark: &Postmark<'_>, letters: &[Letter<'_>]) -> Result<RecordBatch, 
             partition: mark.source.partition,
             record,
             error,
-            plugin_digest: Some(mark.plugin_digest),
+            plugin_digest: Some(plugin_digest.unwrap_or(mark.plugin_digest)),
             rejected_at: mark.rejected_at_ms.saturating_mul(1000),
             replayed_at: None,
         })?;

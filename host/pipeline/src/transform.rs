@@ -5,6 +5,7 @@
 //! not repeat there blames nobody.
 
 use std::fmt;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -52,6 +53,8 @@ pub struct Rejection {
     pub index: u32,
     /// Why.
     pub reason: String,
+    /// The digest of the plugin that refuses it; `None` where the stage does not tell its plugins apart.
+    pub plugin: Option<Arc<str>>,
 }
 
 /// What a call gave.
@@ -94,6 +97,20 @@ impl Failure {
             Self::Failed(_) => "failed",
         }
     }
+
+    /// The same, with the place where it happened.
+    #[must_use]
+    pub fn within(self, place: &str) -> Self {
+        let named = |text: String| format!("{place}: {text}");
+        match self {
+            Self::Trap(text) => Self::Trap(named(text)),
+            Self::Deadline(text) => Self::Deadline(named(text)),
+            Self::Memory(text) => Self::Memory(named(text)),
+            Self::Output(text) => Self::Output(named(text)),
+            Self::Invalid(text) => Self::Invalid(named(text)),
+            Self::Failed(text) => Self::Failed(named(text)),
+        }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -129,4 +146,9 @@ pub trait Stage: Send {
         messages: &[Message<'_>],
         effort: Effort,
     ) -> Result<Output, Failure>;
+    /// The digest of the plugin at which the last call that failed did so; `None` where the stage does not tell its
+    /// plugins apart.
+    fn failed_plugin(&self) -> Option<Arc<str>> {
+        None
+    }
 }

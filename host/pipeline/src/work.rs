@@ -4,6 +4,7 @@
 //! worker's own thread.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
@@ -62,6 +63,8 @@ pub struct Refused {
     pub kind: &'static str,
     /// Why.
     pub reason: String,
+    /// The digest of the plugin that refused it; `None` where it is not known, or where it was no plugin.
+    pub plugin: Option<Arc<str>>,
 }
 
 /// What a batch became.
@@ -178,7 +181,7 @@ impl<S: Stage, C: Codec> Worker<S, C> {
                 Ok(Some(())) => values.push((at, Some((from, decoded.len())))),
                 Err(reason) => {
                     decoded.truncate(from);
-                    applied.refused.push(Refused { record: at, kind: "decode", reason });
+                    applied.refused.push(Refused { record: at, kind: "decode", reason, plugin: None });
                 }
             }
         }
@@ -211,15 +214,16 @@ impl<S: Stage, C: Codec> Worker<S, C> {
         if matches!(failure, Failure::Memory(_) | Failure::Deadline(_) | Failure::Output(_)) && half > 0 {
             return self.parts(batch, item, half, known, applied);
         }
-        applied.refused.push(Refused { record: item.record, kind: failure.kind(), reason: failure.to_string() });
+        applied.refused.push(self.refuse(item.record, &failure));
     }
 
     /// One record in parts: all of them pass or none does.
     fn parts(&mut self, batch: &Batch, item: &Item<'_>, bytes_max: usize, known: &Known, applied: &mut Applied) {
-        let refuse = |kind, reason| Refused { record: item.record, kind, reason };
         let parts = match self.codec.split(item.message.value, bytes_max) {
             Ok(parts) => parts,
-            Err(reason) => return applied.refused.push(refuse("decode", reason)),
+            Err(reason) => {
+                return applied.refused.push(Refused { record: item.record, kind: "decode", reason, plugin: None });
+            }
         };
         let divided = parts.len() > 1;
         let mut all = Applied::default();
@@ -231,7 +235,7 @@ impl<S: Stage, C: Codec> Worker<S, C> {
                     all.failures.push(f);
                     self.parts(batch, &part, (part.message.value.len() / 2).max(1), known, &mut all);
                 }
-                Err(failure) => all.refused.push(refuse(failure.kind(), failure.to_string())),
+                Err(failure) => all.refused.push(self.refuse(item.record, &failure)),
             }
             if !all.refused.is_empty() {
                 break;
@@ -246,6 +250,11 @@ impl<S: Stage, C: Codec> Worker<S, C> {
                 applied.tables.iter_mut().zip(all.tables).for_each(|(to, from)| to.extend(from));
             }
         }
+    }
+
+    /// A record for whose sake the last call failed.
+    fn refuse(&self, record: usize, failure: &Failure) -> Refused {
+        Refused { record, kind: failure.kind(), reason: failure.to_string(), plugin: self.stage.failed_plugin() }
     }
 
     fn call(&mut self, batch: &Batch, items: &[Item<'_>], effort: Effort) -> Result<Output, Failure> {
@@ -279,7 +288,8 @@ fn message<'a>(record: &'a Record, value: &'a [u8]) -> Message<'a> {
 fn accept(items: &[Item<'_>], mut output: Output, known: &Known, applied: &mut Applied) {
     for rejection in output.rejections.drain(..) {
         let record = items[rejection.index as usize].record;
-        applied.refused.push(Refused { record, kind: "plugin", reason: rejection.reason });
+        let (reason, plugin) = (rejection.reason, rejection.plugin);
+        applied.refused.push(Refused { record, kind: "plugin", reason, plugin });
     }
     applied.take(items, output, known);
 }

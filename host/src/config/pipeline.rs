@@ -94,6 +94,8 @@ pub struct Transform {
     pub settings: Vec<Setting>,
     /// What one instance may use.
     pub limits: Limits,
+    /// Where the section stands.
+    pub origin: Origin,
 }
 
 /// Where a plugin is.
@@ -256,7 +258,7 @@ pub struct Admin {
     pub listen: SocketAddr,
 }
 
-/// Where a pipeline was read from: its file and the line that names it.
+/// Where a pipeline, or a part of it, was read from: its file and the line that names it.
 #[derive(Clone)]
 pub struct Origin {
     pub(super) file: PathBuf,
@@ -269,10 +271,9 @@ impl Origin {
         &self.file
     }
 
-    /// A diagnostic at the pipeline's name, for what only shows later: a plugin that is missing, a table that is
-    /// refused.
-    pub fn diagnostic(&self, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(&self.file, self.excerpt.clone(), message.into(), Some(help.into()))
+    /// A diagnostic at that line, for what only shows later: a plugin that is missing, a table that is refused.
+    pub fn diagnostic(&self, message: impl Into<String>, help: impl Into<Option<String>>) -> Diagnostic {
+        Diagnostic::new(&self.file, self.excerpt.clone(), message.into(), help.into())
     }
 }
 

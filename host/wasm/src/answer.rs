@@ -2,14 +2,14 @@
 
 use weir_pipeline::transform::{Output, Rejection, TableRows, TableSchema};
 
-use crate::bindings::exports::weir::plugin::otlp_to_arrow::Output as GuestOutput;
-use crate::bindings::weir::plugin::columns::TableRows as GuestRows;
-use crate::bindings::weir::plugin::records::Rejection as GuestRejection;
+use crate::bindings::columns::TableRows as GuestRows;
+use crate::bindings::otlp_to_arrow::Output as GuestOutput;
+use crate::bindings::records::Rejection as GuestRejection;
 use crate::columns;
 use crate::voice::cut;
 
 /// The longest reason of a rejection, in bytes: it becomes a value in the table of dead letters.
-const REASON_BYTES_MAX: usize = 1 << 10;
+pub(crate) const REASON_BYTES_MAX: usize = 1 << 10;
 
 /// An answer that holds, and its size.
 pub(crate) struct Answer {
@@ -50,7 +50,7 @@ fn check_rejections(messages: usize, guest: Vec<GuestRejection>) -> Result<Vec<R
             return Err(format!("it rejected message {index} after message {}", before.index));
         }
         reason.truncate(cut(&reason, REASON_BYTES_MAX).len());
-        rejections.push(Rejection { index, reason });
+        rejections.push(Rejection { index, reason, plugin: None });
     }
     Ok(rejections)
 }

@@ -18,7 +18,7 @@ use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffe
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, SchemaRef};
 
-use crate::bindings::weir::plugin::columns as guest;
+use crate::bindings::columns as guest;
 
 mod text;
 
@@ -31,7 +31,7 @@ compile_error!("the contract's buffers are little-endian and are used as they ar
 /// Names the column and what is wrong with it.
 pub(crate) fn record_batch(
     schema: &SchemaRef,
-    guest: guest::RecordBatch,
+    guest: guest::RecordBatchResult,
     repaired: &mut u64,
 ) -> Result<RecordBatch, String> {
     let (nodes, buffers) = schema.fields().iter().map(|f| layout(f.data_type())).fold((0, 0), add);
@@ -305,4 +305,4 @@ fn adopt(bytes: Vec<u8>, needed: usize, alignment: usize) -> Buffer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -56,14 +56,24 @@ pub enum PluginError {
         reason: String,
     },
     /// The component is built for another world.
-    #[error("plugin {plugin} does not export {missing}; its exports: {exports}")]
+    #[error("plugin {plugin} exports none of {wanted}; its exports: {exports}")]
     World {
         /// The plugin's name.
         plugin: String,
-        /// The interface that it must export.
-        missing: String,
+        /// The interfaces of which it must export one.
+        wanted: String,
         /// What it exports instead.
         exports: String,
+    },
+    /// The component exports several of the contract's interfaces.
+    #[error("plugin {plugin} exports both {one} and {other}: a plugin is one step of a chain")]
+    Worlds {
+        /// The plugin's name.
+        plugin: String,
+        /// One interface.
+        one: String,
+        /// Another one.
+        other: String,
     },
     /// The component is built for another version of the contract.
     #[error("plugin {plugin} is built for {found}, and this Weir offers {offered}")]
@@ -91,7 +101,13 @@ pub enum PluginError {
         /// What does not fit.
         reason: String,
     },
-    /// The plugin refuses its settings; the text is for whoever wrote them.
+    /// The plugin stands in the wrong place of its chain, or a step is missing.
+    #[error("{reason}")]
+    Order {
+        /// What is wrong with the order.
+        reason: String,
+    },
+    /// The plugin refuses its settings, or the tables before it; the text is for whoever wrote the pipeline.
     #[error("plugin {plugin} refuses its settings: {reason}")]
     Settings {
         /// The plugin's name.

@@ -1,19 +1,16 @@
 //! A running sandbox: one instance of a plugin, its memory, and the clock that limits its calls.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline, component};
 use weir_pipeline::transform::Failure;
 
-use crate::bindings::OtlpToArrowPlugin;
-use crate::bindings::exports::weir::plugin::otlp_to_arrow::Output;
-use crate::bindings::weir::plugin::columns::Table;
-use crate::bindings::weir::plugin::records::Batch;
-use crate::bindings::weir::plugin::settings;
+use crate::contract::Exported;
 use crate::failure;
 use crate::limits::{Limits, Memory};
-use crate::plugin::{Plugin, Setting};
+use crate::plugin::Plugin;
 use crate::voice::Voice;
 
 /// What the host keeps for a running instance.
@@ -24,17 +21,21 @@ pub(crate) struct State {
     stop_at: Duration,
 }
 
-/// One instance. After a failure it must be dropped: a trap leaves the guest's memory in any state.
-pub(crate) struct Instance {
+/// One instance, and the functions `G` that it exports. After a failure it must be dropped: a trap leaves the guest's
+/// memory in any state.
+pub(crate) struct Instance<G> {
     store: Store<State>,
-    guest: OtlpToArrowPlugin,
+    guest: G,
     plugin: Plugin,
     limits: Limits,
 }
 
-impl Instance {
+/// Finds the functions of an instance.
+pub(crate) type Load<G> = fn(&Exported, &mut Store<State>, &component::Instance) -> wasmtime::Result<G>;
+
+impl<G> Instance<G> {
     /// Starts an instance. What it does on its own at the start is limited like a call.
-    pub(crate) fn start(plugin: &Plugin, limits: Limits) -> Result<Self, Failure> {
+    pub(crate) fn start(plugin: &Plugin, limits: Limits, load: Load<G>) -> Result<Self, Failure> {
         let state = State {
             memory: Memory::new(limits.memory_bytes),
             voice: Voice::new(plugin.name().to_owned()),
@@ -54,7 +55,9 @@ impl Instance {
         });
         begin(&mut store, &limits);
         plugin.meter().instance();
-        let started = plugin.component().instantiate(&mut store);
+        let checked = plugin.checked();
+        let started = checked.component.instantiate(&mut store);
+        let started = started.and_then(|instance| load(&checked.exported, &mut store, &instance));
         plugin.meter().memory(store.data().memory.peak_bytes());
         match started {
             Ok(guest) => Ok(Self { store, guest, plugin: plugin.clone(), limits }),
@@ -62,39 +65,13 @@ impl Instance {
         }
     }
 
-    /// Calls `configure`. The inner error is the plugin's own: it refuses the settings.
-    pub(crate) fn configure(&mut self, settings: &[Setting]) -> Result<Result<Vec<Table>, String>, Failure> {
-        let values: Vec<Vec<&str>> =
-            settings.iter().map(|setting| setting.values.iter().map(String::as_str).collect()).collect();
-        let settings: Vec<settings::Setting<'_>> = settings
-            .iter()
-            .zip(&values)
-            .map(|(setting, values)| settings::Setting { key: &setting.key, values })
-            .collect();
+    /// Calls a function of the guest. The inner error is the plugin's own.
+    pub(crate) fn call<T>(
+        &mut self,
+        function: impl FnOnce(&G, &mut Store<State>) -> wasmtime::Result<Result<T, String>>,
+    ) -> Result<Result<T, String>, Failure> {
         begin(&mut self.store, &self.limits);
-        let result = self.guest.weir_plugin_otlp_to_arrow().call_configure(&mut self.store, &settings);
-        self.end(result)
-    }
-
-    /// Calls `transform`. The inner error is the plugin's own: it could not do the batch.
-    pub(crate) fn transform(&mut self, batch: Batch<'_>) -> Result<Result<Output, String>, Failure> {
-        begin(&mut self.store, &self.limits);
-        let result = self.guest.weir_plugin_otlp_to_arrow().call_transform(&mut self.store, batch);
-        self.end(result)
-    }
-
-    /// Takes over what the last call counted, once its answer holds: a batch that is done twice is counted once.
-    pub(crate) fn settle_counters(&mut self) {
-        let amounts = self.store.data_mut().voice.take_amounts();
-        self.plugin.meter().count(self.plugin.name(), amounts);
-    }
-
-    /// What it holds now, in bytes. It never gives any back.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.store.data().memory.now_bytes()
-    }
-
-    fn end<T>(&mut self, result: wasmtime::Result<Result<T, String>>) -> Result<Result<T, String>, Failure> {
+        let result = function(&self.guest, &mut self.store);
         let result = result.map_err(|error| failure::from_error(&error, self.store.data(), &self.limits));
         let state = self.store.data_mut();
         state.memory.forgive();
@@ -102,6 +79,16 @@ impl Instance {
         meter.memory(state.memory.peak_bytes());
         meter.log_lines_dropped(state.voice.end_call());
         result
+    }
+
+    /// What the last call counted.
+    pub(crate) fn take_counted(&mut self) -> BTreeMap<String, u64> {
+        self.store.data_mut().voice.take_amounts()
+    }
+
+    /// What it holds now, in bytes. It never gives any back.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory.now_bytes()
     }
 }
 

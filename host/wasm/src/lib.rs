@@ -1,7 +1,7 @@
 //! Runs plugins in a sandbox and turns what they return into Arrow record batches that are safe to use.
 //!
-//! A [`Plugin`] is a compiled component. A [`WasmStage`] is a plugin with its settings and limits: each worker has its
-//! own clone, with its own running instance. A plugin can harm only its own call: it has no file, no network, no clock,
+//! A [`Plugin`] is a compiled component. A [`WasmStage`] is a chain of plugins with their settings and limits: each worker
+//! has its own clone, with its own running instances. What one plugin gives the next is checked in between. A plugin can harm only its own call: it has no file, no network, no clock,
 //! no memory beyond its limit and no CPU time beyond its deadline, and nothing it returns is believed before it is
 //! checked. A failure ends the instance; the next call gets a new one.
 //!
@@ -12,21 +12,31 @@ mod answer;
 mod bindings;
 mod columns;
 mod compiled;
+mod contract;
+mod describe;
 mod engine;
 mod error;
 mod failure;
 mod instance;
 mod limits;
+mod lower;
 pub mod native;
+mod order;
+mod otlp;
+mod passage;
+mod plan;
 mod plugin;
+mod rows;
 mod schema;
 mod stage;
+mod step;
 mod usage;
 mod voice;
 
+pub use contract::World;
 pub use engine::Engine;
 pub use error::PluginError;
 pub use limits::Limits;
 pub use plugin::{Plugin, Setting};
-pub use stage::{Signal, WasmStage};
+pub use stage::{ChainError, Link, Signal, WasmStage};
 pub use usage::Usage;

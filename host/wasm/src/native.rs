@@ -6,9 +6,9 @@
 use weir_pipeline::transform::{Effort, Failure, Message, Output, Stage, TableSchema};
 
 use crate::answer;
-use crate::bindings::exports::weir::plugin::otlp_to_arrow::Output as GuestOutput;
-use crate::bindings::weir::plugin::columns::{Node, RecordBatch, TableRows};
-use crate::bindings::weir::plugin::records::Rejection;
+use crate::bindings::columns::{Node, RecordBatchResult, TableRows};
+use crate::bindings::otlp_to_arrow::Output as GuestOutput;
+use crate::bindings::records::Rejection;
 
 /// One table's part of an answer, laid out as the contract says.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ where
     fn call(&mut self, topic: &str, partition: i32, messages: &[Message<'_>], _: Effort) -> Result<Output, Failure> {
         let (tables, rejections) = (self.transform)(topic, partition, messages).map_err(Failure::Failed)?;
         let rows = |t: NativeRows| TableRows {
-            rows: RecordBatch {
+            rows: RecordBatchResult {
                 rows: t.rows,
                 nodes: t.nodes.into_iter().map(|(length, null_count)| Node { length, null_count }).collect(),
                 buffers: t.buffers,

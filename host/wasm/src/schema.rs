@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use weir_pipeline::transform::TableSchema;
 
-use crate::bindings::weir::plugin::columns::{self as guest, DataType as Kind};
+use crate::bindings::columns::{self as guest, DataType as Kind};
 
 /// Tables of one plugin.
 const TABLES_MAX: usize = 64;
@@ -25,7 +25,7 @@ const NAME_BYTES_MAX: usize = 255;
 const DOC_BYTES_MAX: usize = 4 << 10;
 
 /// The metadata key under which a field's comment stands.
-const DOC: &str = "doc";
+pub(crate) const DOC: &str = "doc";
 
 /// The zone of a timestamp that is a point in time, as Iceberg's Arrow schemas have it.
 const UTC: &str = "+00:00";
@@ -34,24 +34,67 @@ const UTC: &str = "+00:00";
 ///
 /// # Errors
 /// Which table and field cannot be, and why.
-pub(crate) fn tables(tables: &[guest::Table]) -> Result<Vec<TableSchema>, String> {
-    if tables.is_empty() {
+pub(crate) fn tables(tables: &[guest::TableResult]) -> Result<Vec<TableSchema>, String> {
+    check_names(tables.iter().map(|table| (table.name.as_str(), table.doc.as_str())))?;
+    tables.iter().map(|t| table(t).map_err(|e| format!("table {}: {e}", t.name))).collect()
+}
+
+/// Holds tables' names and docs to their bounds: at least one table, none twice.
+pub(crate) fn check_names<'a>(tables: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Result<(), String> {
+    if tables.len() == 0 {
         return Err("there is no table; a plugin has at least one".to_owned());
     }
     if tables.len() > TABLES_MAX {
         return Err(format!("there are {} tables, more than {TABLES_MAX}", tables.len()));
     }
     let mut names = HashSet::new();
-    for (index, table) in tables.iter().enumerate() {
-        check_texts(&table.name, &table.doc).map_err(|e| format!("table {index}: {e}"))?;
-        if !names.insert(table.name.as_str()) {
-            return Err(format!("two tables are called {}", table.name));
+    for (index, (name, doc)) in tables.enumerate() {
+        check_texts(name, doc).map_err(|e| format!("table {index}: {e}"))?;
+        if !names.insert(name) {
+            return Err(format!("two tables are called {name}"));
         }
     }
-    tables.iter().map(|t| table(t).map_err(|e| format!("table {}: {e}", t.name))).collect()
+    Ok(())
 }
 
-fn table(table: &guest::Table) -> Result<TableSchema, String> {
+/// The schema of a table with these columns.
+pub(crate) fn of_columns(columns: Vec<FieldRef>) -> Result<SchemaRef, String> {
+    if columns.is_empty() {
+        return Err("it has no column".to_owned());
+    }
+    let fields = columns.iter().map(|column| nodes(column.data_type())).sum::<usize>();
+    if fields > FIELDS_MAX {
+        return Err(format!("it has {fields} fields, more than {FIELDS_MAX}"));
+    }
+    columns.iter().try_for_each(|column| check_texts(column.name(), ""))?;
+    check_distinct(&columns)?;
+    Ok(Arc::new(Schema::new(columns)))
+}
+
+/// The one column that fields describe.
+pub(crate) fn column(fields: &[guest::FieldResult]) -> Result<FieldRef, String> {
+    if fields.len() > FIELDS_MAX {
+        return Err(format!("it has {} fields, more than {FIELDS_MAX}", fields.len()));
+    }
+    let mut walk = Walk { fields: fields.iter() };
+    let column = walk.field(1)?;
+    match walk.fields.as_slice() {
+        [] => Ok(column),
+        [next, ..] => Err(format!("field {} is of no column", crate::voice::one_line(&next.name))),
+    }
+}
+
+/// How many fields a column of this type has, itself included.
+fn nodes(data_type: &DataType) -> usize {
+    1 + match data_type {
+        DataType::List(child) | DataType::Map(child, _) => nodes(child.data_type()),
+        DataType::Struct(children) => children.iter().map(|child| nodes(child.data_type())).sum(),
+        DataType::Dictionary(_, values) => nodes(values),
+        _ => 0,
+    }
+}
+
+fn table(table: &guest::TableResult) -> Result<TableSchema, String> {
     if table.fields.is_empty() {
         return Err("it has no column".to_owned());
     }
@@ -63,14 +106,13 @@ fn table(table: &guest::Table) -> Result<TableSchema, String> {
     while !walk.fields.as_slice().is_empty() {
         columns.push(walk.field(1)?);
     }
-    check_distinct(&columns)?;
-    let schema = Arc::new(Schema::new(columns));
+    let schema = of_columns(columns)?;
     Ok(TableSchema { name: table.name.clone(), doc: table.doc.clone(), schema })
 }
 
 /// A walk over the fields, depth first.
 struct Walk<'a> {
-    fields: std::slice::Iter<'a, guest::Field>,
+    fields: std::slice::Iter<'a, guest::FieldResult>,
 }
 
 impl Walk<'_> {

@@ -1,19 +1,23 @@
-//! The core's port [`Stage`], served by instances of one plugin.
+//! The core's port [`Stage`], served by a chain of plugins.
+//!
+//! A call goes through the whole chain or fails. Rows reach the next plugin only as Arrow that was checked, and a record
+//! that one plugin refuses is seen by no later one.
 
 use std::sync::Arc;
 
-use cpu_time::ThreadTime;
-use weir_pipeline::fault::{self, Point};
 use weir_pipeline::transform::{Effort, Failure, Message, Output, Stage, TableSchema};
 
-use crate::answer;
-use crate::bindings::weir::plugin::records::{self, Batch, Header};
+use crate::bindings::records;
+use crate::contract::World;
+use crate::describe;
 use crate::error::PluginError;
-use crate::failure::bounded;
-use crate::instance::Instance;
 use crate::limits::Limits;
+use crate::order;
+use crate::otlp::{Origin, OtlpToArrow, OtlpToOtlp};
+use crate::passage::{Named, Passage};
 use crate::plugin::{Plugin, Setting};
-use crate::schema;
+use crate::rows::ArrowToArrow;
+use crate::step::Step;
 
 /// What a topic carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,75 +30,149 @@ pub enum Signal {
     Logs,
 }
 
-/// A configured plugin. Each worker has its own clone; a clone starts its instance at its first call.
+/// A plugin of a chain, and how it is run.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The plugin.
+    pub plugin: Plugin,
+    /// Its settings.
+    pub settings: Vec<Setting>,
+    /// What one instance of it may use.
+    pub limits: Limits,
+}
+
+/// Why plugins are no chain.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct ChainError {
+    /// The plugin at which it breaks, counted from 0.
+    pub link: usize,
+    /// Why.
+    pub error: PluginError,
+    /// The tables that it was given, and by which plugin, where that matters.
+    pub given: Option<String>,
+}
+
+/// A chain of configured plugins. Each worker has its own clone; a clone starts its instances at its first call.
 ///
-/// A thread that calls needs a stack of at least a megabyte: the guest's is on it.
+/// A thread that calls needs a stack of at least a megabyte: the guests' is on it.
+#[derive(Clone, Debug)]
 pub struct WasmStage {
-    role: Arc<Role>,
-    running: Option<Running>,
-}
-
-struct Role {
-    plugin: Plugin,
     signal: Signal,
-    settings: Vec<Setting>,
-    limits: Limits,
-    tables: Vec<TableSchema>,
-}
-
-/// An instance that is kept from call to call.
-struct Running {
-    instance: Instance,
-    /// Above this an instance is dropped, for its memory never shrinks. Set after its first call.
-    recycle_above_bytes: Option<usize>,
+    before: Vec<Step<OtlpToOtlp>>,
+    maker: Step<OtlpToArrow>,
+    after: Vec<Step<ArrowToArrow>>,
+    names: Arc<[Named]>,
+    /// The plugin at which the last call that failed did so.
+    failed: Option<Arc<str>>,
 }
 
 impl WasmStage {
-    pub(crate) fn new(
-        plugin: Plugin,
-        signal: Signal,
-        settings: Vec<Setting>,
-        limits: Limits,
-    ) -> Result<Self, PluginError> {
-        let name = plugin.name().to_owned();
-        let failed = |failure| PluginError::Configure { plugin: name.clone(), failure };
-        let mut instance = Instance::start(&plugin, limits).map_err(failed)?;
-        let tables = instance
-            .configure(&settings)
-            .map_err(failed)?
-            .map_err(|reason| PluginError::Settings { plugin: name.clone(), reason: bounded(reason) })?;
-        let tables = schema::tables(&tables)
-            .map_err(|reason| PluginError::Schema { plugin: name.clone(), reason: bounded(reason) })?;
-        let role = Role { plugin, signal, settings, limits, tables };
-        Ok(Self { role: Arc::new(role), running: Some(Running { instance, recycle_above_bytes: None }) })
+    /// Configures plugins as a chain: each is given the tables of the one before.
+    ///
+    /// # Errors
+    /// [`PluginError::Order`] where the order is another than `otlp-to-otlp` plugins, one `otlp-to-arrow`,
+    /// `arrow-to-arrow` plugins; [`PluginError::Settings`] where a plugin refuses its settings or the tables before it,
+    /// [`PluginError::Configure`] where it fails, [`PluginError::Schema`] where its tables cannot be.
+    pub fn chain(signal: Signal, links: Vec<Link>) -> Result<Self, ChainError> {
+        let worlds: Vec<(&str, World)> = links.iter().map(|l| (l.plugin.name(), l.plugin.world())).collect();
+        order::check(&worlds).map_err(|(link, reason)| ChainError {
+            link,
+            error: PluginError::Order { reason },
+            given: None,
+        })?;
+        let names = links.iter().map(|l| Named { name: l.plugin.name().to_owned(), digest: l.plugin.digest().into() });
+        let names = names.collect();
+        let (mut before, mut maker, mut after) = (Vec::new(), None, Vec::new());
+        // Who gives the tables that the next plugin works on, and these.
+        let mut giver: Option<(String, Vec<TableSchema>)> = None;
+        for (link, Link { plugin, settings, limits }) in links.into_iter().enumerate() {
+            let plain = |error| ChainError { link, error, given: None };
+            let name = plugin.name().to_owned();
+            match (plugin.world(), giver.take()) {
+                (World::OtlpToOtlp, _) => {
+                    before.push(Step::new(plugin, settings, limits, ()).map_err(plain)?);
+                }
+                (World::ArrowToArrow, Some((from, tables))) => {
+                    let given = format!("{from} gives {}", describe::text(&tables));
+                    let step = Step::<ArrowToArrow>::new(plugin, settings, limits, tables);
+                    let step = step.map_err(|error| ChainError { link, error, given: Some(given) })?;
+                    giver = Some((name, step.description().tables.clone()));
+                    after.push(step);
+                }
+                (World::OtlpToArrow | World::ArrowToArrow, _) => {
+                    let step = Step::<OtlpToArrow>::new(plugin, settings, limits, ()).map_err(plain)?;
+                    giver = Some((name, step.description().clone()));
+                    maker = Some(step);
+                }
+            }
+        }
+        let missing = || ChainError {
+            link: 0,
+            error: PluginError::Order { reason: "the chain has no plugin".to_owned() },
+            given: None,
+        };
+        Ok(Self { signal, before, maker: maker.ok_or_else(missing)?, after, names, failed: None })
     }
 
-    /// The tables that it fills, the primary one first.
+    /// The tables that the chain fills, the primary one first.
     pub fn tables(&self) -> &[TableSchema] {
-        &self.role.tables
+        self.after.last().map_or(self.maker.description(), |step| &step.description().tables)
     }
 
-    /// The plugin behind it.
-    pub fn plugin(&self) -> &Plugin {
-        &self.role.plugin
+    /// The plugins, in order.
+    pub fn plugins(&self) -> Vec<&Plugin> {
+        let before = self.before.iter().map(Step::plugin);
+        before.chain([self.maker.plugin()]).chain(self.after.iter().map(Step::plugin)).collect()
+    }
+
+    fn run(&mut self, topic: &str, partition: i32, messages: &[Message<'_>], effort: Effort) -> Result<Output, At> {
+        let signal = match self.signal {
+            Signal::Traces => records::Signal::Traces,
+            Signal::Metrics => records::Signal::Metrics,
+            Signal::Logs => records::Signal::Logs,
+        };
+        let origin = Origin { signal, topic, partition };
+        let mut passage = Passage::new(&self.names, messages);
+        for (at, step) in self.before.iter_mut().enumerate() {
+            if !passage.is_over() {
+                let outcomes = step.call(origin, &passage.messages(), effort).map_err(|failure| At(at, failure))?;
+                passage.rewrite(at, outcomes);
+            }
+        }
+        let maker = self.before.len();
+        let mut tables = Vec::new();
+        if !passage.is_over() {
+            let output = self.maker.call(origin, &passage.messages(), effort).map_err(|failure| At(maker, failure))?;
+            tables = passage.make(maker, output);
+        }
+        for (at, step) in (maker + 1..).zip(&mut self.after) {
+            if tables.iter().all(|table| table.rows.num_rows() == 0) {
+                tables.clear();
+                break;
+            }
+            let derivation = step.call(&tables, effort).map_err(|failure| At(at, failure))?;
+            tables = passage.derive(at, derivation).map_err(|failure| At(at, failure))?;
+        }
+        let schemas = self.after.last().map_or(self.maker.description(), |step| &step.description().tables);
+        Ok(passage.end(tables, schemas))
+    }
+
+    fn settle(&mut self) {
+        self.before.iter_mut().for_each(Step::settle);
+        self.maker.settle();
+        self.after.iter_mut().for_each(Step::settle);
+    }
+
+    fn forget(&mut self) {
+        self.before.iter_mut().for_each(Step::forget);
+        self.maker.forget();
+        self.after.iter_mut().for_each(Step::forget);
     }
 }
 
-impl Clone for WasmStage {
-    fn clone(&self) -> Self {
-        Self { role: Arc::clone(&self.role), running: None }
-    }
-}
-
-impl std::fmt::Debug for WasmStage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WasmStage")
-            .field("plugin", &self.role.plugin)
-            .field("limits", &self.role.limits)
-            .field("running", &self.running.is_some())
-            .finish_non_exhaustive()
-    }
-}
+/// A failure, and the place in the chain of the plugin that failed.
+struct At(usize, Failure);
 
 impl Stage for WasmStage {
     fn call(
@@ -104,98 +182,24 @@ impl Stage for WasmStage {
         messages: &[Message<'_>],
         effort: Effort,
     ) -> Result<Output, Failure> {
-        let clock = ThreadTime::now();
-        let result = match effort {
-            Effort::Normal => self.call_running(topic, partition, messages),
-            Effort::Fresh => self
-                .role
-                .start(self.role.limits.tenfold())
-                .and_then(|mut instance| self.role.call(&mut instance, topic, partition, messages)),
-        };
-        let meter = self.role.plugin.meter();
-        meter.call(clock.elapsed(), messages.iter().map(|message| message.value.len() as u64).sum());
-        if let Err(failure) = &result {
-            meter.failure(failure);
+        match self.run(topic, partition, messages, effort) {
+            Ok(output) => {
+                self.settle();
+                Ok(output)
+            }
+            Err(At(at, failure)) => {
+                self.forget();
+                let Named { name, digest } = &self.names[at];
+                self.failed = Some(Arc::clone(digest));
+                match self.names.len() {
+                    1 => Err(failure),
+                    several => Err(failure.within(&format!("plugin {name}, step {} of {several}", at + 1))),
+                }
+            }
         }
-        result
-    }
-}
-
-impl WasmStage {
-    /// Calls the instance at hand, or a new one. It is kept only if the call succeeds.
-    fn call_running(&mut self, topic: &str, partition: i32, messages: &[Message<'_>]) -> Result<Output, Failure> {
-        let mut running = match self.running.take() {
-            Some(running) => running,
-            None => Running { instance: self.role.start(self.role.limits)?, recycle_above_bytes: None },
-        };
-        let output = self.role.call(&mut running.instance, topic, partition, messages)?;
-        let memory_bytes = running.instance.memory_bytes();
-        let above = *running.recycle_above_bytes.get_or_insert(recycle_above(memory_bytes, self.role.limits));
-        if memory_bytes <= above {
-            self.running = Some(running);
-        }
-        Ok(output)
-    }
-}
-
-/// The memory above which an instance is dropped: half of its limit, or half as much again as its first call needed,
-/// so that a plugin that works with a lot is not started at each call, and one that leaks never meets its limit.
-fn recycle_above(first_bytes: usize, limits: Limits) -> usize {
-    (first_bytes.saturating_add(first_bytes / 2)).max(limits.memory_bytes / 2)
-}
-
-impl Role {
-    /// A new instance, configured. It must describe the tables that the first one described.
-    fn start(&self, limits: Limits) -> Result<Instance, Failure> {
-        let mut instance = Instance::start(&self.plugin, limits)?;
-        let tables = instance.configure(&self.settings)?.map_err(|reason| {
-            Failure::Invalid(bounded(format!("it refused settings that it took before: {reason}")))
-        })?;
-        if schema::tables(&tables).as_ref() != Ok(&self.tables) {
-            return Err(Failure::Invalid("for equal settings it described other tables than before".to_owned()));
-        }
-        Ok(instance)
     }
 
-    fn call(
-        &self,
-        instance: &mut Instance,
-        topic: &str,
-        partition: i32,
-        messages: &[Message<'_>],
-    ) -> Result<Output, Failure> {
-        let headers: Vec<Header<'_>> = messages
-            .iter()
-            .flat_map(|message| message.headers)
-            .map(|(key, value)| Header { key, value: value.as_deref() })
-            .collect();
-        let mut rest = headers.as_slice();
-        let mut lowered = Vec::with_capacity(messages.len());
-        for message in messages {
-            let (headers, others) = rest.split_at(message.headers.len());
-            rest = others;
-            lowered.push(records::Message {
-                value: message.value,
-                key: message.key,
-                headers,
-                timestamp_ms: message.timestamp_ms,
-                offset: message.offset,
-            });
-        }
-        let signal = match self.signal {
-            Signal::Traces => records::Signal::Traces,
-            Signal::Metrics => records::Signal::Metrics,
-            Signal::Logs => records::Signal::Logs,
-        };
-        let batch = Batch { signal, topic, partition, messages: &lowered };
-        let given = instance.transform(batch)?.map_err(|reason| Failure::Failed(bounded(reason)))?;
-        fault::pass(Point::Answered).map_err(Failure::Invalid)?;
-        let clock = ThreadTime::now();
-        let answer = answer::check(&self.tables, messages.len(), given);
-        self.plugin.meter().checking(clock.elapsed());
-        let answer = answer.map_err(|reason| Failure::Invalid(bounded(reason)))?;
-        instance.settle_counters();
-        self.plugin.meter().success(answer.bytes, answer.rows);
-        Ok(answer.output)
+    fn failed_plugin(&self) -> Option<Arc<str>> {
+        self.failed.clone()
     }
 }

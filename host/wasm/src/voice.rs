@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::bindings::weir::plugin::log::Level;
-use crate::bindings::weir::plugin::{columns, counters, log, records, settings};
+use crate::bindings::log::Level;
+use crate::bindings::{columns, counters, log, records, settings};
 use crate::instance::State;
 
 /// The longest line, in bytes, as the contract says.

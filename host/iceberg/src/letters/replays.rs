@@ -132,7 +132,8 @@ async fn lake(offsets: &[i64]) -> (Lake, Vec<Stored>) {
         headers: Vec::new(),
     };
     let records: Vec<Record> = offsets.iter().map(record).collect();
-    let letters: Vec<Letter<'_>> = records.iter().map(|record| Letter { record, error: "bad" }).collect();
+    let letters: Vec<Letter<'_>> =
+        records.iter().map(|record| Letter { record, error: "bad", plugin_digest: None }).collect();
     let source = TopicPartition::new("t", 0);
     let mark = Postmark {
         pipeline: "p",
@@ -172,7 +173,12 @@ fn apply(batch: &Batch) -> Applied {
     let (good, bad): (Vec<_>, Vec<_>) = batch.records.iter().enumerate().partition(|(_, r)| r.offset != HOPELESS);
     let offsets: ArrayRef = Arc::new(Int64Array::from_iter_values(good.iter().map(|(_, r)| r.offset)));
     let rows = RecordBatch::try_from_iter([("offset", offsets)]).unwrap();
-    let refuse = |(record, _): (usize, &Record)| Refused { record, kind: "plugin", reason: "hopeless".to_string() };
+    let refuse = |(record, _): (usize, &Record)| Refused {
+        record,
+        kind: "plugin",
+        reason: "hopeless".to_string(),
+        plugin: None,
+    };
     let refused = bad.into_iter().map(refuse).collect();
     Applied { tables: vec![vec![rows.clone()], vec![rows]], refused, ..Applied::default() }
 }

@@ -26,7 +26,8 @@ fn record(offset: i64) -> Record {
 
 async fn reject(table: &IcebergTable, epoch: u64, mark: Postmark<'_>, offsets: &[i64]) {
     let records: Vec<Record> = offsets.iter().map(|o| record(*o)).collect();
-    let letters: Vec<Letter<'_>> = records.iter().map(|record| Letter { record, error: "bad" }).collect();
+    let letters: Vec<Letter<'_>> =
+        records.iter().map(|record| Letter { record, error: "bad", plugin_digest: None }).collect();
     table.write(Epoch(epoch), dead_letter::rows(&mark, &letters).unwrap()).await.unwrap();
     let files = table.close(Epoch(epoch)).await.unwrap();
     let head = table.load().await.unwrap();

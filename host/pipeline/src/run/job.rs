@@ -96,8 +96,11 @@ async fn write_letters<T: Table>(
     batch: &Batch,
     applied: &Applied,
 ) -> Result<(), Error> {
-    let letters: Vec<Letter<'_>> =
-        applied.refused.iter().map(|r| Letter { record: &batch.records[r.record], error: &r.reason }).collect();
+    let letters: Vec<Letter<'_>> = applied
+        .refused
+        .iter()
+        .map(|r| Letter { record: &batch.records[r.record], error: &r.reason, plugin_digest: r.plugin.as_deref() })
+        .collect();
     let rows = dead_letter::rows(mark, &letters).map_err(|e| {
         Error::fatal(format!("{}: dead letters of {} cannot be written: {e}", table.name(), batch.source))
     })?;

@@ -55,7 +55,7 @@ impl Stage for SimStage {
             let (kind, n) = std::str::from_utf8(message.value).unwrap().split_at(1);
             let is_refused = kind == "x" || kind == "f" && (message.offset as u64 + self.taste).is_multiple_of(2);
             if is_refused {
-                rejections.push(Rejection { index: at as u32, reason: "no".into() });
+                rejections.push(Rejection { index: at as u32, reason: "no".into(), plugin: None });
             }
             let rows = if is_refused { [0, 0] } else { rows_of(message.offset, n.parse().unwrap()) };
             counts.iter_mut().zip(rows).for_each(|(counts, rows)| counts.push(rows as u32));

@@ -33,7 +33,8 @@ impl Stage for Fake {
         let column = Int64Array::from_iter_values(offsets);
         let rows = RecordBatch::try_from_iter([("offset", Arc::new(column) as _)]).unwrap();
         let indices = messages.iter().enumerate().filter(|(_, m)| rejected(m));
-        let rejections = indices.map(|(at, _)| Rejection { index: at as u32, reason: "refused".into() }).collect();
+        let rejections =
+            indices.map(|(at, _)| Rejection { index: at as u32, reason: "refused".into(), plugin: None }).collect();
         let table = TableRows { rows, rows_per_message };
         Ok(Output { tables: vec![table.clone(), table], rejections, repaired_strings: 0 })
     }

@@ -8,6 +8,7 @@ use crate::config::flaw::Flaw;
 use crate::config::location::absolute;
 use crate::config::pipeline::{Limits, PluginRef, Setting, Transform};
 use crate::config::quantity;
+use crate::config::read::origin;
 use crate::config::section::{Item, Section};
 use crate::config::shape;
 
@@ -47,7 +48,8 @@ fn transform(section: &Section<'_>) -> Option<Transform> {
         Some(item) => Section::open(item, &shape::LIMITS).map(|section| limits(&section)),
         None => Some(DEFAULT_LIMITS),
     };
-    Some(Transform { plugin: plugin?, settings: settings?, limits: limits? })
+    let origin = origin(section.document, section.span());
+    Some(Transform { plugin: plugin?, settings: settings?, limits: limits?, origin })
 }
 
 /// What looks like a path is one.

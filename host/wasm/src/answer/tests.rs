@@ -3,7 +3,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 
 use super::*;
-use crate::bindings::weir::plugin::columns::{Node, RecordBatch};
+use crate::bindings::columns::{Node, RecordBatchResult};
 
 fn tables() -> Vec<TableSchema> {
     let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, false)]));
@@ -12,7 +12,7 @@ fn tables() -> Vec<TableSchema> {
 
 fn answer(rows: u32, rows_per_message: Vec<u32>, rejected: &[u32]) -> GuestOutput {
     let buffers = vec![vec![], vec![0; 4 * rows as usize]];
-    let rows = RecordBatch { rows, nodes: vec![Node { length: rows, null_count: 0 }], buffers };
+    let rows = RecordBatchResult { rows, nodes: vec![Node { length: rows, null_count: 0 }], buffers };
     let rejection = |index: &u32| GuestRejection { index: *index, reason: "ü".repeat(1000) };
     GuestOutput {
         tables: vec![GuestRows { rows, rows_per_message }],

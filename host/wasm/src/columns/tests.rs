@@ -14,13 +14,13 @@ use proptest::prelude::*;
 use super::*;
 
 /// The columns as an honest guest would give them.
-fn tell(batch: &RecordBatch) -> guest::RecordBatch {
-    let mut told = guest::RecordBatch { rows: batch.num_rows() as u32, nodes: vec![], buffers: vec![] };
+fn tell(batch: &RecordBatch) -> guest::RecordBatchResult {
+    let mut told = guest::RecordBatchResult { rows: batch.num_rows() as u32, nodes: vec![], buffers: vec![] };
     batch.columns().iter().for_each(|column| tell_data(&column.to_data(), &mut told));
     told
 }
 
-fn tell_data(data: &ArrayData, told: &mut guest::RecordBatch) {
+fn tell_data(data: &ArrayData, told: &mut guest::RecordBatchResult) {
     assert_eq!(data.offset(), 0, "not sliced");
     told.nodes.push(guest::Node { length: data.len() as u32, null_count: data.null_count() as u32 });
     told.buffers.push(data.nulls().map(|nulls| nulls.buffer().to_vec()).unwrap_or_default());
@@ -29,7 +29,7 @@ fn tell_data(data: &ArrayData, told: &mut guest::RecordBatch) {
 }
 
 /// A batch of every type of the contract, with nulls, of so many rows.
-fn every_type(rows: usize) -> RecordBatch {
+pub(crate) fn every_type(rows: usize) -> RecordBatch {
     let mut kinds = StringDictionaryBuilder::<Int32Type>::new();
     let mut lists = ListBuilder::new(Int64Builder::new());
     let names = arrow_array::builder::MapFieldNames::default();
@@ -73,7 +73,7 @@ fn every_type(rows: usize) -> RecordBatch {
     .unwrap()
 }
 
-fn believe(schema: &SchemaRef, told: guest::RecordBatch) -> Result<RecordBatch, String> {
+fn believe(schema: &SchemaRef, told: guest::RecordBatchResult) -> Result<RecordBatch, String> {
     record_batch(schema, told, &mut 0)
 }
 
@@ -113,7 +113,7 @@ fn buffers_that_are_not_aligned_are_copied() {
     assert_eq!(aligned.as_slice(), bytes);
 }
 
-fn text_column(values: &[&[u8]]) -> (SchemaRef, guest::RecordBatch) {
+fn text_column(values: &[&[u8]]) -> (SchemaRef, guest::RecordBatchResult) {
     let array = BinaryArray::from_iter_values(values);
     let data = RecordBatch::try_from_iter_with_nullable([("t", Arc::new(array) as ArrayRef, true)]).unwrap();
     (Arc::new(Schema::new(vec![Field::new("t", DataType::Utf8, true)])), tell(&data))
@@ -182,7 +182,7 @@ fn a_child_may_be_null_only_where_its_struct_is() {
     let part = Field::new("n", DataType::Int32, false);
     let field = Field::new("s", DataType::Struct(Fields::from(vec![part])), true);
     let schema: SchemaRef = Arc::new(Schema::new(vec![field]));
-    let told = |parent: (u32, Vec<u8>), child: u8| guest::RecordBatch {
+    let told = |parent: (u32, Vec<u8>), child: u8| guest::RecordBatchResult {
         rows: 2,
         nodes: vec![guest::Node { length: 2, null_count: parent.0 }, guest::Node { length: 2, null_count: 1 }],
         buffers: vec![parent.1, vec![child], vec![0; 8]],
@@ -235,7 +235,7 @@ fn lie() -> impl Strategy<Value = Lie> {
     ]
 }
 
-fn apply(lie: &Lie, told: &mut guest::RecordBatch) {
+fn apply(lie: &Lie, told: &mut guest::RecordBatchResult) {
     let (nodes, buffers) = (told.nodes.len().max(1), told.buffers.len().max(1));
     match *lie {
         Lie::Rows(rows) => told.rows = rows,

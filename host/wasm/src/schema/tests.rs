@@ -1,11 +1,11 @@
 use super::*;
 
-fn field(name: &str, type_: Kind, nullable: bool, children: u32) -> guest::Field {
-    guest::Field { name: name.to_owned(), type_, nullable, doc: String::new(), children }
+fn field(name: &str, type_: Kind, nullable: bool, children: u32) -> guest::FieldResult {
+    guest::FieldResult { name: name.to_owned(), type_, nullable, doc: String::new(), children }
 }
 
-fn one(fields: Vec<guest::Field>) -> Result<Schema, String> {
-    let given = [guest::Table { name: "t".to_owned(), doc: String::new(), fields }];
+fn one(fields: Vec<guest::FieldResult>) -> Result<Schema, String> {
+    let given = [guest::TableResult { name: "t".to_owned(), doc: String::new(), fields }];
     tables(&given).map(|mut tables| tables.remove(0).schema.as_ref().clone())
 }
 
@@ -92,7 +92,10 @@ fn a_map_is_held_to_its_shape() {
 
 #[test]
 fn tables_have_names_of_their_own() {
-    let table =
-        || guest::Table { name: "t".to_owned(), doc: String::new(), fields: vec![field("a", Kind::Date, true, 0)] };
+    let table = || guest::TableResult {
+        name: "t".to_owned(),
+        doc: String::new(),
+        fields: vec![field("a", Kind::Date, true, 0)],
+    };
     assert_eq!(tables(&[table(), table()]).unwrap_err(), "two tables are called t");
 }

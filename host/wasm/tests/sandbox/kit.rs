@@ -13,23 +13,26 @@ use weir_wasm::{Engine, Limits, Plugin, PluginError, Setting, Signal, WasmStage}
 /// Builds `tests/guests/hostile` and gives the component.
 pub(crate) fn guest() -> &'static [u8] {
     static GUEST: OnceLock<Vec<u8>> = OnceLock::new();
-    GUEST.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let target = root.join("target/guests");
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--release", "--locked", "--target", "wasm32-unknown-unknown"])
-            .arg("--manifest-path")
-            .arg(root.join("tests/guests/hostile/Cargo.toml"))
-            .arg("--target-dir")
-            .arg(&target)
-            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker())
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .status()
-            .expect("cargo runs");
-        assert!(built.success(), "the hostile guest does not build");
-        std::fs::read(target.join("wasm32-unknown-unknown/release/hostile.wasm")).expect("it was built")
-    })
+    GUEST.get_or_init(|| build("hostile"))
+}
+
+fn build(name: &str) -> Vec<u8> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target = root.join("target/guests");
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--release", "--locked", "--target", "wasm32-unknown-unknown"])
+        .arg("--manifest-path")
+        .arg(root.join("tests/guests").join(name).join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker())
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .status()
+        .expect("cargo runs");
+    assert!(built.success(), "the guest {name} does not build");
+    let file = format!("wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_"));
+    std::fs::read(target.join(file)).expect("it was built")
 }
 
 /// The linker that makes components, which rustup's toolchain carries.
@@ -51,14 +54,30 @@ pub(crate) fn engine() -> &'static Engine {
 
 /// A plugin of its own, whose usage no other test touches; it is compiled once.
 pub(crate) fn plugin() -> Plugin {
+    Plugin::from_bytes(cached(), "hostile", guest()).expect("a plugin")
+}
+
+/// The plugin of the world `otlp-to-otlp`, likewise.
+pub(crate) fn otlp_plugin() -> Plugin {
+    static GUEST: OnceLock<Vec<u8>> = OnceLock::new();
+    Plugin::from_bytes(cached(), "hostile-otlp", GUEST.get_or_init(|| build("hostile-otlp"))).expect("a plugin")
+}
+
+/// The plugin of the world `arrow-to-arrow`, likewise.
+pub(crate) fn rows_plugin() -> Plugin {
+    static GUEST: OnceLock<Vec<u8>> = OnceLock::new();
+    Plugin::from_bytes(cached(), "hostile-rows", GUEST.get_or_init(|| build("hostile-rows"))).expect("a plugin")
+}
+
+/// An engine that compiles each component once.
+fn cached() -> &'static Engine {
     static CACHED: OnceLock<(tempfile::TempDir, Engine)> = OnceLock::new();
     let (_, engine) = CACHED.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");
         let engine = Engine::new(Some(folder.path().join("compiled"))).expect("an engine");
-        Plugin::from_bytes(&engine, "hostile", guest()).expect("a plugin");
         (folder, engine)
     });
-    Plugin::from_bytes(engine, "hostile", guest()).expect("a plugin")
+    engine
 }
 
 /// Limits that a hostile guest meets soon.
@@ -67,8 +86,12 @@ pub(crate) fn limits() -> Limits {
 }
 
 pub(crate) fn try_stage(plugin: &Plugin, settings: &[(&str, &str)]) -> Result<WasmStage, PluginError> {
+    plugin.configure(Signal::Traces, to_settings(settings), limits())
+}
+
+pub(crate) fn to_settings(settings: &[(&str, &str)]) -> Vec<Setting> {
     let setting = |(key, value): &(&str, &str)| Setting { key: (*key).to_owned(), values: vec![(*value).to_owned()] };
-    plugin.configure(Signal::Traces, settings.iter().map(setting).collect(), limits())
+    settings.iter().map(setting).collect()
 }
 
 /// A stage that misbehaves so in calls with a message `bad`.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use weir_wasm::{Plugin, PluginError};
+use weir_wasm::{Plugin, PluginError, World};
 
 use crate::kit::{assert_works, engine, guest, plugin, stage};
 
@@ -39,9 +39,27 @@ fn a_damaged_component_does_not_compile() {
 #[test]
 fn another_world_is_named_by_the_export_it_lacks() {
     let error = load_text("(component)");
-    assert_eq!(error.to_string(), "plugin p does not export weir:plugin/otlp-to-arrow@0.1.0; its exports: none");
+    let worlds = "otlp-to-otlp, otlp-to-arrow, arrow-to-arrow of weir:plugin@0.1.0";
+    assert_eq!(error.to_string(), format!("plugin p exports none of {worlds}; its exports: none"));
     let error = load_text(r#"(component (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#);
     assert!(error.to_string().ends_with("its exports: wasi:cli/run@0.2.0"), "{error}");
+}
+
+#[test]
+fn a_plugin_of_two_worlds_is_refused() {
+    let error = load_text(
+        r#"(component (instance $i) (export "weir:plugin/otlp-to-otlp@0.1.0" (instance $i))
+            (export "weir:plugin/arrow-to-arrow@0.1.0" (instance $i)))"#,
+    );
+    let both = "exports both weir:plugin/otlp-to-otlp@0.1.0 and weir:plugin/arrow-to-arrow@0.1.0";
+    assert!(error.to_string().contains(both), "{error}");
+}
+
+#[test]
+fn a_plugin_is_known_by_the_world_whose_interface_it_exports() {
+    assert_eq!(super::kit::otlp_plugin().world(), World::OtlpToOtlp);
+    assert_eq!(plugin().world(), World::OtlpToArrow);
+    assert_eq!(super::kit::rows_plugin().world(), World::ArrowToArrow);
 }
 
 #[test]

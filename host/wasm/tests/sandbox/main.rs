@@ -3,6 +3,7 @@
 
 mod cache;
 mod calls;
+mod chains;
 mod configuring;
 mod kit;
 mod lies;

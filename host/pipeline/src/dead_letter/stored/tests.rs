@@ -29,7 +29,7 @@ fn written() -> arrow_array::RecordBatch {
         rejected_at_ms: 5,
     };
     let records = records();
-    let letters: Vec<_> = records.iter().map(|record| Letter { record, error: "why" }).collect();
+    let letters: Vec<_> = records.iter().map(|record| Letter { record, error: "why", plugin_digest: None }).collect();
     rows(&mark, &letters).unwrap()
 }
 
