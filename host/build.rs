@@ -4,7 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The shipped plugins: packages under `plugins/`.
-const PLUGINS: [&str; 4] = ["flatten-spans", "flatten-logs", "flatten-metrics", "drop-health-checks"];
+const PLUGINS: [&str; 7] = [
+    "flatten-spans",
+    "flatten-logs",
+    "flatten-metrics",
+    "drop-health-checks",
+    "redact-attributes",
+    "flag-slow-spans",
+    "keep-columns",
+];
 const TARGET: &str = "wasm32-unknown-unknown";
 
 fn main() {

@@ -7,11 +7,14 @@ use weir_wasm::{Engine, Plugin, PluginError};
 use crate::config::PluginRef;
 
 /// The plugins that are part of the binary.
-const SHIPPED: [(&str, &[u8]); 4] = [
+const SHIPPED: [(&str, &[u8]); 7] = [
     ("flatten-spans", include_bytes!(concat!(env!("OUT_DIR"), "/flatten_spans.wasm"))),
     ("flatten-logs", include_bytes!(concat!(env!("OUT_DIR"), "/flatten_logs.wasm"))),
     ("flatten-metrics", include_bytes!(concat!(env!("OUT_DIR"), "/flatten_metrics.wasm"))),
     ("drop-health-checks", include_bytes!(concat!(env!("OUT_DIR"), "/drop_health_checks.wasm"))),
+    ("redact-attributes", include_bytes!(concat!(env!("OUT_DIR"), "/redact_attributes.wasm"))),
+    ("flag-slow-spans", include_bytes!(concat!(env!("OUT_DIR"), "/flag_slow_spans.wasm"))),
+    ("keep-columns", include_bytes!(concat!(env!("OUT_DIR"), "/keep_columns.wasm"))),
 ];
 
 /// Why there is no plugin.

@@ -8,6 +8,9 @@ use crate::{message, output, plugin::OtlpToArrow, settings};
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
+pub mod arrow_to_arrow;
+pub mod otlp_to_otlp;
+
 wit_bindgen::generate!({
     world: "otlp-to-arrow-plugin",
     path: "../../wit",
@@ -30,12 +33,16 @@ pub fn configure<P: OtlpToArrow + 'static>(
     slot: &'static LocalKey<Slot<P>>,
     given: Vec<Setting>,
 ) -> Result<Vec<Table>, String> {
-    // Without it a panic's message is lost: this target has no stderr.
-    std::panic::set_hook(Box::new(|panic| crate::log::error(&panic.to_string())));
-    let given = given.into_iter().map(|Setting { key, values }| settings::Setting { key, values });
-    let (instance, tables) = Instance::configure(given.collect())?;
+    let (instance, tables) = Instance::configure(begin(given))?;
     slot.set(Some(instance));
     Ok(tables.into_iter().map(table).collect())
+}
+
+/// What comes before any plugin is configured.
+fn begin(given: Vec<Setting>) -> Vec<settings::Setting> {
+    // Without it a panic's message is lost: this target has no stderr.
+    std::panic::set_hook(Box::new(|panic| crate::log::error(&panic.to_string())));
+    given.into_iter().map(|Setting { key, values }| settings::Setting { key, values }).collect()
 }
 
 pub fn transform<P: OtlpToArrow + 'static>(slot: &'static LocalKey<Slot<P>>, given: Batch) -> Result<Output, String> {
@@ -102,15 +109,13 @@ fn kind(data_type: output::DataType) -> columns::DataType {
 }
 
 fn table_rows(given: output::TableRows) -> columns::TableRows {
+    columns::TableRows { rows: record_batch(given.rows), rows_per_message: given.rows_per_message }
+}
+
+fn record_batch(given: output::RecordBatch) -> columns::RecordBatch {
     let node = |output::Node { length, null_count }| columns::Node { length, null_count };
-    columns::TableRows {
-        rows: columns::RecordBatch {
-            rows: given.rows.rows,
-            nodes: given.rows.nodes.into_iter().map(node).collect(),
-            buffers: given.rows.buffers,
-        },
-        rows_per_message: given.rows_per_message,
-    }
+    let nodes = given.nodes.into_iter().map(node).collect();
+    columns::RecordBatch { rows: given.rows, nodes, buffers: given.buffers }
 }
 
 fn rejection(given: output::Rejection) -> records::Rejection {

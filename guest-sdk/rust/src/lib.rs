@@ -1,7 +1,8 @@
 //! What a plugin author needs, and nothing of what the host is made of.
 //!
-//! A plugin turns records, which hold OTLP, into rows of tables. It implements [`OtlpToArrow`] and names itself
-//! in [`export!`]; compiled for Wasm it is a component, compiled natively it is a library with tests.
+//! A plugin is one step of a chain: it turns OTLP into other OTLP ([`OtlpToOtlp`]), OTLP into rows of tables
+//! ([`OtlpToArrow`]), or rows into rows ([`ArrowToArrow`]). It implements one of these and names itself in [`export!`];
+//! compiled for Wasm it is a component, compiled natively it is a library with tests.
 //!
 //! ```
 //! use weir_sdk::prelude::*;
@@ -55,6 +56,7 @@
 //! too, `testing` (natively only) reads back what it gave.
 
 mod append;
+mod arrow_to_arrow;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod bindings;
@@ -64,14 +66,20 @@ mod instance;
 pub mod log;
 mod message;
 pub mod otlp;
+mod otlp_to_otlp;
 mod output;
 mod plugin;
 mod settings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+pub use arrow_to_arrow::{
+    ArrowToArrow, BoolColumn, Bools, Choice, ColumnSource, DerivedOutput, DerivedRows, DerivedSchema, DerivedTable,
+    Deriver, FloatColumn, Floats, IntColumn, Ints, Plan, Planned, RefusedRow, Rows, TextColumn, Texts,
+};
 pub use instance::Instance;
 pub use message::{Batch, Header, Message, Signal};
+pub use otlp_to_otlp::{OtlpToOtlp, Outcome, Rewriter};
 pub use output::{DataType, Field, Node, Output, RecordBatch, Rejection, TableRows, TableSchema};
 pub use plugin::{Columns, Context, OtlpToArrow, Refusal, Table, Visit};
 pub use settings::{Setting, Settings};
@@ -83,15 +91,22 @@ pub mod prelude {
         TimestampLocal, TimestampUtc, Utf8,
     };
     pub use crate::otlp::{self, AnyValue};
-    pub use crate::{Columns, Context, Message, OtlpToArrow, Refusal, Settings, Signal, Table, Visit, log};
+    pub use crate::{
+        ArrowToArrow, Bools, Choice, Columns, Context, Floats, Ints, Message, OtlpToArrow, OtlpToOtlp, Outcome, Plan,
+        Refusal, Rows, Settings, Signal, Table, Texts, Visit, log,
+    };
 }
 
-/// Makes a plugin of a type that implements [`OtlpToArrow`]: on Wasm the component's exports, natively nothing.
+/// Makes a plugin of a type: `export!(Mine as OtlpToOtlp)`, `export!(Mine)` for [`OtlpToArrow`], or
+/// `export!(Mine as ArrowToArrow)`. On Wasm these are the component's exports, natively nothing.
 ///
 /// Once in a crate of `crate-type = ["cdylib", "rlib"]`.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty) => {
+        $crate::export!($plugin as OtlpToArrow);
+    };
+    ($plugin:ty as OtlpToArrow) => {
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code, missing_docs)]
         mod weir_component {
@@ -113,6 +128,57 @@ macro_rules! export {
                 }
             }
             $crate::bindings::export_component!(Component with_types_in $crate::bindings);
+        }
+    };
+    ($plugin:ty as OtlpToOtlp) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, missing_docs)]
+        mod weir_component {
+            use super::*;
+            use $crate::bindings::otlp_to_otlp as world;
+            ::std::thread_local! {
+                static INSTANCE: world::Slot<$plugin> = const { world::Slot::new(None) };
+            }
+            struct Component;
+            impl world::Guest for Component {
+                fn configure(
+                    settings: ::std::vec::Vec<$crate::bindings::Setting>,
+                ) -> ::std::result::Result<(), ::std::string::String> {
+                    world::configure(&INSTANCE, settings)
+                }
+                fn transform(
+                    batch: $crate::bindings::Batch,
+                ) -> ::std::result::Result<::std::vec::Vec<world::Outcome>, ::std::string::String> {
+                    world::transform(&INSTANCE, batch)
+                }
+            }
+            world::export_otlp_to_otlp!(Component with_types_in $crate::bindings::otlp_to_otlp);
+        }
+    };
+    ($plugin:ty as ArrowToArrow) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, missing_docs)]
+        mod weir_component {
+            use super::*;
+            use $crate::bindings::arrow_to_arrow as world;
+            ::std::thread_local! {
+                static INSTANCE: world::Slot<$plugin> = const { world::Slot::new(None) };
+            }
+            struct Component;
+            impl world::Guest for Component {
+                fn configure(
+                    settings: ::std::vec::Vec<$crate::bindings::Setting>,
+                    tables: ::std::vec::Vec<$crate::bindings::Table>,
+                ) -> ::std::result::Result<world::Plan, ::std::string::String> {
+                    world::configure(&INSTANCE, settings, tables)
+                }
+                fn transform(
+                    tables: ::std::vec::Vec<world::RecordBatch>,
+                ) -> ::std::result::Result<world::Output, ::std::string::String> {
+                    world::transform(&INSTANCE, tables)
+                }
+            }
+            world::export_arrow_to_arrow!(Component with_types_in $crate::bindings::arrow_to_arrow);
         }
     };
 }

@@ -8,6 +8,7 @@
 //! that, so the reader does not pay for it: it answers with an error that says so, the SDK puts the record in order
 //! ([`merge`]) and shows it again.
 
+mod edit;
 mod id;
 mod logs;
 mod merge;
@@ -23,6 +24,7 @@ mod trace;
 mod value;
 mod wire;
 
+pub use edit::{Change, Level, edit_attributes, keep_log_records, keep_metrics, keep_spans};
 pub use id::{push_hex, span_id, trace_id};
 pub use logs::{LogRecord, ResourceLogs, ScopeLogs, logs};
 pub use merge::merge;

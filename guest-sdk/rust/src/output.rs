@@ -34,6 +34,17 @@ pub enum DataType {
     Dictionary,
 }
 
+impl DataType {
+    /// How many buffers a field of this type has itself.
+    pub(crate) fn buffers(self) -> usize {
+        match self {
+            DataType::Struct => 1,
+            DataType::Utf8 | DataType::Binary => 3,
+            _ => 2,
+        }
+    }
+}
+
 /// A column, or a part of a nested one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {

@@ -11,11 +11,14 @@
 
 mod cell;
 mod columns;
+mod derived;
 
 pub use cell::Cell;
+pub use derived::{Given, derive, given};
 
 use crate::instance::Instance;
 use crate::message::{Batch, Message, Signal};
+use crate::otlp_to_otlp::{OtlpToOtlp, Outcome, Rewriter};
 use crate::output::{Output, Rejection, TableSchema};
 use crate::plugin::OtlpToArrow;
 use crate::settings::Setting;
@@ -62,6 +65,20 @@ pub fn run<P: OtlpToArrow>(given: &[(&str, &[&str])], batch: Batch) -> Result<Ro
     let mut rows = Rows::read(&schemas, &output)?;
     rows.counters.append(&mut crate::log::counted());
     Ok(rows)
+}
+
+/// Makes a plugin of the kind that turns OTLP into OTLP and gives it one batch: for each record what goes on, or why it
+/// is refused. What it counted is in [`crate::log::counted`].
+///
+/// # Errors
+/// The plugin refuses the settings.
+pub fn rewrite<P: OtlpToOtlp>(
+    given: &[(&str, &[&str])],
+    batch: &Batch,
+) -> Result<Vec<Result<Outcome, String>>, String> {
+    let mut rewriter = Rewriter::<P>::configure(settings(given))?;
+    drop(crate::log::counted());
+    Ok(rewriter.transform(batch))
 }
 
 /// What a plugin gave, readable.

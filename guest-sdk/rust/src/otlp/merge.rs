@@ -152,7 +152,7 @@ fn merge_message(kind: Kind, message: &[u8], out: &mut Vec<u8>, depth: usize) ->
     Ok(())
 }
 
-fn push_field(out: &mut Vec<u8>, number: u32, wire: Wire<'_>) {
+pub(super) fn push_field(out: &mut Vec<u8>, number: u32, wire: Wire<'_>) {
     let tag = |wire_type: u32| u64::from(number << 3 | wire_type);
     match wire {
         Wire::Varint(value) => {
@@ -176,7 +176,7 @@ fn push_field(out: &mut Vec<u8>, number: u32, wire: Wire<'_>) {
     }
 }
 
-fn push_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn push_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
