@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod catalogs;
+mod chains;
 mod command_line;
 mod components;
 mod dead_letters;

@@ -1,8 +1,12 @@
 //! Chains of plugins: what goes through, who is blamed, and what nobody can slip past.
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
+use weir_pipeline::batch::{Batch, Generation, Record, TopicPartition};
+use weir_pipeline::event::Held;
 use weir_pipeline::transform::{Effort, Output, Stage};
+use weir_pipeline::work::{Applied, Codec, Known, Worker};
 use weir_wasm::{ChainError, Link, Plugin, PluginError, Signal, WasmStage};
 
 use crate::kit::{call, call_with, limits, otlp_plugin, plugin, rows_plugin, to_settings};
@@ -235,4 +239,74 @@ fn a_plugin_of_rows_works_behind_another_one() {
     assert_eq!(broken.link, 2);
     let given = broken.given.unwrap();
     assert!(given.starts_with("hostile-rows gives rows(offset int64 not null, parity dictionary<utf8>"), "{given}");
+}
+
+/// Values are OTLP as they stand; one splits into its bytes.
+struct Bytewise;
+
+impl Codec for Bytewise {
+    fn decode(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<Option<()>, String> {
+        Ok(None)
+    }
+
+    fn split(&mut self, value: &[u8], bytes_max: usize) -> Result<Vec<Vec<u8>>, String> {
+        Ok(value.chunks(bytes_max).map(<[u8]>::to_vec).collect())
+    }
+}
+
+/// What a worker makes of records at offsets 0, 1 and so on.
+fn apply(stage: WasmStage, values: &[&str]) -> Applied {
+    let record = |(offset, value): (i64, &&str)| Record {
+        offset,
+        timestamp_ms: None,
+        key: None,
+        value: Some(value.as_bytes().to_vec().into()),
+        headers: Vec::new(),
+    };
+    let batch = Batch {
+        source: TopicPartition::new("t", 0),
+        generation: Generation(1),
+        from: 0,
+        to: values.len() as i64,
+        records: (0..).zip(values).map(record).collect(),
+        held: Held::default(),
+    };
+    Worker::new(stage, Bytewise).apply(&batch, &Known::default())
+}
+
+fn applied_offsets(applied: &Applied) -> Vec<i64> {
+    let column = |rows: &RecordBatch| rows.column(0).as_primitive::<Int64Type>().values().to_vec();
+    applied.tables[0].iter().flat_map(column).collect()
+}
+
+#[test]
+fn the_one_record_at_which_a_plugin_of_the_chain_traps_is_found_and_the_plugin_named() {
+    for at in 0..3 {
+        let three = Three::new();
+        let misbehave = |place| if place == at { "panic" } else { "" };
+        let mut values = vec!["fine"; 40];
+        values[17] = "bad";
+        values[20] = "no";
+        let applied = apply(three.chain(misbehave(0), misbehave(1), misbehave(2)), &values);
+        assert_eq!(applied_offsets(&applied), (0..40).filter(|o| ![17, 20].contains(o)).collect::<Vec<_>>());
+        let [trapped, refused] = &applied.refused[..] else { panic!("{:?}", applied.refused) };
+        let plugins = [(&three.otlp, "hostile-otlp"), (&three.maker, "hostile"), (&three.rows, "hostile-rows")];
+        let named = format!("trap: plugin {}, step {} of 3: ", plugins[at].1, at + 1);
+        assert!(trapped.reason.starts_with(&named), "{}", trapped.reason);
+        assert_eq!(
+            (trapped.record, trapped.kind, trapped.plugin.as_deref()),
+            (17, "trap", Some(plugins[at].0.digest()))
+        );
+        assert_eq!(
+            (refused.record, refused.kind, refused.plugin.as_deref()),
+            (20, "plugin", Some(three.otlp.digest()))
+        );
+    }
+}
+
+#[test]
+fn a_record_too_large_for_one_plugin_of_the_chain_goes_through_in_parts() {
+    let applied = apply(Three::new().chain("", "", "eat memory"), &["fine", "bad", "fine"]);
+    assert!(applied.refused.is_empty(), "{:?}", applied.refused);
+    assert_eq!(applied_offsets(&applied), [0, 1, 1, 1, 2]);
 }
