@@ -4,7 +4,7 @@ use rdkafka::producer::FutureRecord;
 use serde_json::Value;
 use weir_tests::{Kafka, Oracle, Scratch, Spans, Table, Weir, http};
 
-use crate::pipeline::{LIMIT, Pipeline, START_NANOS, said};
+use crate::pipeline::{LIMIT, Pipeline, START_NANOS, refused, said};
 
 #[test]
 fn the_demo_goes_the_whole_way_and_others_read_its_table() {
@@ -105,6 +105,38 @@ fn invoke_shows_what_a_plugin_makes_of_a_captured_message() {
     let rows: Vec<&Value> = lines.iter().filter(|l| l["_table"] == "spans").collect();
     assert!(rows.len() >= 10 && rows.iter().all(|r| r["service_name"] == "telemetrygen"), "{lines:?}");
     assert!(lines.last().unwrap()["peak_memory_bytes"].as_u64() > Some(0));
+}
+
+#[test]
+fn invoke_runs_a_plugin_of_any_kind_beside_the_one_that_makes_rows_or_a_whole_pipeline() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/collector/traces.json");
+    let lines = |arguments: &[&str]| -> Vec<Value> {
+        let output = Weir::output(&[&["invoke", "--output", "json"], arguments].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+    };
+    let rows = |lines: &[Value]| lines.iter().filter(|l| l["_table"] == "spans").cloned().collect::<Vec<_>>();
+    let plugins = |lines: &[Value]| {
+        lines
+            .iter()
+            .filter_map(|l| Some(format!("{} {}", l["plugin"].as_str()?, l["world"].as_str()?)))
+            .collect::<Vec<_>>()
+    };
+    let redacted = lines(&["redact-attributes", "--set", "drop=service.name", sample]);
+    assert_eq!(plugins(&redacted), ["redact-attributes otlp-to-otlp", "flatten-spans otlp-to-arrow"]);
+    assert!(rows(&redacted).len() >= 10 && rows(&redacted).iter().all(|row| row["service_name"].is_null()));
+    let flagged = lines(&["flag-slow-spans", "--set", "slower_than_ms=0", sample]);
+    assert_eq!(plugins(&flagged), ["flatten-spans otlp-to-arrow", "flag-slow-spans arrow-to-arrow"]);
+    assert!(rows(&flagged).iter().any(|row| row["is_slow"] == true));
+    let mut pipeline = Pipeline::new("invoked", 1);
+    pipeline.plugin = "plugin = \"flatten-spans\"\n[[transform]]\nplugin = \"keep-columns\"\n\
+                       config = { keep = [\"span_id\", \"timestamp\", \"service_name\"] }"
+        .into();
+    let whole = lines(&[pipeline.file().as_str(), sample]);
+    assert_eq!(plugins(&whole), ["flatten-spans otlp-to-arrow", "keep-columns arrow-to-arrow"]);
+    assert_eq!(rows(&whole)[0].as_object().unwrap().len(), 4, "three columns and the table's name");
+    let misfit = Weir::output(&["invoke", "flag-slow-spans", "--signal", "logs", sample]);
+    refused(&misfit, 2, &["there is no table `spans`", "flatten-logs gives logs("]);
 }
 
 #[test]
