@@ -5,11 +5,13 @@ mod dead_letters;
 mod demo;
 mod generate;
 mod invoke;
+mod plugin;
 mod query;
 mod run;
 mod status;
 mod subject;
 mod table;
+mod trial;
 mod verify;
 
 use std::ffi::OsString;
@@ -60,8 +62,10 @@ enum Command {
     Table(table::Arguments),
     /// Runs a query over a catalog's tables.
     Query(query::Arguments),
-    /// Runs a plugin on a captured file and prints the rows, the time and the memory.
+    /// Runs a plugin, or a pipeline's whole chain, on captured files and prints the rows, the time and the memory.
     Invoke(invoke::Arguments),
+    /// Makes, builds, tests and shows plugins.
+    Plugin(plugin::Arguments),
     /// Writes realistic traces to a topic.
     Generate(generate::Arguments),
 }
@@ -143,6 +147,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Table(a) => table::run(a, output).await,
         Command::Query(a) => query::run(a, output).await,
         Command::Invoke(a) => invoke::run(&a, output),
+        Command::Plugin(a) => plugin::run(a, output),
         Command::Generate(a) => generate::run(a, output).await,
     }
 }

@@ -11,6 +11,7 @@ mod exactly_once;
 mod fail_closed;
 mod faults;
 mod pipeline;
+mod plugin_author;
 mod proof;
 mod signals;
 mod tables;

@@ -1,25 +1,20 @@
 //! `weir invoke`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, FieldRef, Schema};
-use serde_json::{Value, json};
-use weir_otlp::{Converter, Signal as Otlp};
-use weir_pipeline::transform::{Effort, Message, Output, Stage};
+use serde_json::json;
+use weir_otlp::Signal as Otlp;
+use weir_pipeline::transform::{Message, Output};
 use weir_query::Answer;
-use weir_wasm::{Limits, Link, Setting, Signal, WasmStage, World};
+use weir_wasm::WasmStage;
 
 use super::query::screen_width;
+use super::trial::{self, SignalArgument};
 use super::{Failure, engine, load, plugin_path, say, show_report};
 use crate::assemble::otlp_signal;
 use crate::chain;
-use crate::config::{PluginRef, Report};
-use crate::plugins;
+use crate::config::Report;
 use crate::progress::{Format, line_out};
 
 /// Runs a plugin, or a pipeline's whole chain, on captured files and prints the rows, the time and the memory.
@@ -43,38 +38,24 @@ pub(super) struct Arguments {
     calls: u32,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum SignalArgument {
-    Traces,
-    Metrics,
-    Logs,
-}
-
-impl SignalArgument {
-    fn both(self) -> (Signal, Otlp) {
-        match self {
-            Self::Traces => (Signal::Traces, Otlp::Traces),
-            Self::Metrics => (Signal::Metrics, Otlp::Metrics),
-            Self::Logs => (Signal::Logs, Otlp::Logs),
-        }
-    }
-}
-
 pub(super) fn run(arguments: &Arguments, output: Format) -> Result<(), Failure> {
     let (mut stage, otlp) = match Path::new(&arguments.plugin).extension().is_some_and(|e| e == "toml") {
         true => chain_of_file(arguments, output)?,
-        false => chain_of_plugin(arguments)?,
+        false => {
+            let (signal, otlp) = arguments.signal.unwrap_or(SignalArgument::Traces).both();
+            (trial::chain_of(&arguments.plugin, trial::settings(&arguments.settings)?, signal)?, otlp)
+        }
     };
     let values: Vec<Vec<u8>> =
-        arguments.samples.iter().map(|file| value(file, otlp)).collect::<Result<_, Failure>>()?;
+        arguments.samples.iter().map(|file| trial::value(file, otlp)).collect::<Result<_, Failure>>()?;
     let messages: Vec<Message<'_>> = (0..)
         .zip(&values)
         .map(|(offset, value)| Message { offset, timestamp_ms: None, key: None, headers: &[], value })
         .collect();
-    let (given, first) = call(&mut stage, &messages)?;
+    let (given, first) = trial::call(&mut stage, &messages)?;
     let mut fastest = first;
     for _ in 1..arguments.calls {
-        fastest = fastest.min(call(&mut stage, &messages)?.1);
+        fastest = fastest.min(trial::call(&mut stage, &messages)?.1);
     }
     show_rows(&stage, &given, output)?;
     show_rejections(&given, arguments, output);
@@ -98,84 +79,16 @@ fn chain_of_file(arguments: &Arguments, output: Format) -> Result<(WasmStage, Ot
     Ok((stage, otlp_signal(pipeline.source.signal)))
 }
 
-/// One plugin; where that alone is no chain, with the shipped plugin that makes rows of the signal.
-fn chain_of_plugin(arguments: &Arguments) -> Result<(WasmStage, Otlp), Failure> {
-    let (signal, otlp) = arguments.signal.unwrap_or(SignalArgument::Traces).both();
-    let (engine, path) = (engine()?, plugin_path());
-    let link = |reference: &PluginRef, settings| {
-        let plugin = plugins::load(&engine, reference, &path).map_err(Failure::wrong)?;
-        Ok::<_, Failure>(Link { plugin, settings, limits: Limits::default() })
-    };
-    let flatten = match signal {
-        Signal::Traces => "flatten-spans",
-        Signal::Metrics => "flatten-metrics",
-        Signal::Logs => "flatten-logs",
-    };
-    let own = link(&reference(&arguments.plugin), settings(&arguments.settings)?)?;
-    let maker = || link(&PluginRef::Named(flatten.to_owned()), Vec::new());
-    let links = match own.plugin.world() {
-        World::OtlpToOtlp => vec![own, maker()?],
-        World::OtlpToArrow => vec![own],
-        World::ArrowToArrow => vec![maker()?, own],
-    };
-    let stage = WasmStage::chain(signal, links).map_err(|broken| {
-        let given = broken.given.as_ref().map(|given| format!("; {given}")).unwrap_or_default();
-        Failure::wrong(format!("{broken}{given}"))
-    })?;
-    Ok((stage, otlp))
-}
-
-fn reference(plugin: &str) -> PluginRef {
-    if plugin.contains('/') || Path::new(plugin).extension().is_some_and(|e| e == "wasm") {
-        PluginRef::File(PathBuf::from(plugin))
-    } else {
-        PluginRef::Named(plugin.to_string())
-    }
-}
-
-fn settings(given: &[String]) -> Result<Vec<Setting>, Failure> {
-    let mut settings: Vec<Setting> = Vec::new();
-    for text in given {
-        let (key, value) =
-            text.split_once('=').ok_or_else(|| Failure::wrong(format!("--set {text}: write it as KEY=VALUE")))?;
-        match settings.iter_mut().find(|s| s.key == key) {
-            Some(setting) => setting.values.push(value.to_string()),
-            None => settings.push(Setting { key: key.to_string(), values: vec![value.to_string()] }),
-        }
-    }
-    Ok(settings)
-}
-
-/// A sample as OTLP protobuf: JSON begins with a brace, which no OTLP protobuf does.
-fn value(file: &Path, signal: Otlp) -> Result<Vec<u8>, Failure> {
-    let bytes = std::fs::read(file).map_err(|e| Failure::wrong(format!("{}: {e}", file.display())))?;
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Ok(bytes);
-    }
-    let mut protobuf = Vec::new();
-    Converter::new()
-        .convert(signal, &bytes, &mut protobuf)
-        .map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
-    Ok(protobuf)
-}
-
-fn call(stage: &mut WasmStage, messages: &[Message<'_>]) -> Result<(Output, Duration), Failure> {
-    let began = Instant::now();
-    let output = stage.call("sample", 0, messages, Effort::Normal).map_err(Failure::failed)?;
-    Ok((output, began.elapsed()))
-}
-
 fn show_rows(stage: &WasmStage, given: &Output, output: Format) -> Result<(), Failure> {
+    if output == Format::Json {
+        trial::json_rows(stage, given)?.iter().for_each(line_out);
+        return Ok(());
+    }
     for (schema, table) in stage.tables().iter().zip(&given.tables) {
-        let rows = plain(&table.rows)?;
-        match output {
-            Format::Human => {
-                say(format_args!("{}: {} rows", schema.name, rows.num_rows()));
-                let answer = Answer { schema: rows.schema(), batches: vec![rows] };
-                say(weir_query::table(&answer, screen_width()).map_err(Failure::failed)?);
-            }
-            Format::Json => json_rows(&schema.name, &rows)?,
-        }
+        let rows = trial::plain(&table.rows)?;
+        say(format_args!("{}: {} rows", schema.name, rows.num_rows()));
+        let answer = Answer { schema: rows.schema(), batches: vec![rows] };
+        say(weir_query::table(&answer, screen_width()).map_err(Failure::failed)?);
     }
     Ok(())
 }
@@ -222,33 +135,4 @@ fn show_usage(stage: &WasmStage, (first, fastest): (Duration, Duration), argumen
             })),
         }
     }
-}
-
-/// The rows as a table will hold them: values where the plugin gave numbers of a dictionary.
-fn plain(rows: &RecordBatch) -> Result<RecordBatch, Failure> {
-    let fields: Vec<_> = rows.schema().fields().iter().map(plain_field).collect();
-    let columns: Result<Vec<_>, _> =
-        rows.columns().iter().zip(&fields).map(|(column, field)| cast(column, field.data_type())).collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.map_err(Failure::failed)?).map_err(Failure::failed)
-}
-
-fn plain_field(field: &FieldRef) -> FieldRef {
-    let data_type = match field.data_type() {
-        DataType::Dictionary(_, values) => values.as_ref().clone(),
-        DataType::List(item) => DataType::List(plain_field(item)),
-        DataType::Map(entries, sorted) => DataType::Map(plain_field(entries), *sorted),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain_field).collect()),
-        other => other.clone(),
-    };
-    Arc::new(field.as_ref().clone().with_data_type(data_type))
-}
-
-fn json_rows(table: &str, rows: &RecordBatch) -> Result<(), Failure> {
-    let lines = weir_query::json_lines(rows).map_err(Failure::failed)?;
-    for line in lines.lines() {
-        let mut row: Value = serde_json::from_str(line).map_err(Failure::failed)?;
-        row["_table"] = json!(table);
-        writeln!(std::io::stdout(), "{row}").map_err(Failure::failed)?;
-    }
-    Ok(())
 }

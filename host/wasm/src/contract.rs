@@ -12,9 +12,11 @@ use crate::instance::State;
 /// The package that the contract is.
 const PACKAGE: &str = "weir:plugin/";
 
-/// The interfaces that a plugin may import: two with functions, three with types.
-const IMPORTS: [&str; 5] =
-    ["weir:plugin/log", "weir:plugin/counters", "weir:plugin/settings", "weir:plugin/records", "weir:plugin/columns"];
+/// The interfaces with functions that a plugin may import.
+const FUNCTIONS: [&str; 2] = ["weir:plugin/log", "weir:plugin/counters"];
+
+/// Those that hold types only.
+const TYPES: [&str; 3] = ["weir:plugin/settings", "weir:plugin/records", "weir:plugin/columns"];
 
 /// The contract's version. A plugin of the same minor version fits.
 const VERSION: &str = "0.1.0";
@@ -66,6 +68,8 @@ pub(crate) struct Checked {
     pub(crate) world: World,
     pub(crate) component: InstancePre<State>,
     pub(crate) exported: Exported,
+    /// What it imports, types left out.
+    pub(crate) imports: Vec<String>,
 }
 
 /// Holds a component to the contract.
@@ -74,8 +78,8 @@ pub(crate) struct Checked {
 /// [`PluginError::World`], [`PluginError::Version`], [`PluginError::Import`] or [`PluginError::Contract`].
 pub(crate) fn check(plugin: &str, engine: &Engine, component: &Component) -> Result<Checked, PluginError> {
     let world = check_exports(plugin, engine, component)?;
-    check_imports(plugin, engine, component)?;
-    link(world, engine, component)
+    let imports = check_imports(plugin, engine, component)?;
+    link(world, imports, engine, component)
         .map_err(|e| PluginError::Contract { plugin: plugin.to_owned(), reason: format!("{e:#}") })
 }
 
@@ -98,18 +102,22 @@ fn check_exports(plugin: &str, engine: &Engine, component: &Component) -> Result
     }
 }
 
-fn check_imports(plugin: &str, engine: &Engine, component: &Component) -> Result<(), PluginError> {
+fn check_imports(plugin: &str, engine: &Engine, component: &Component) -> Result<Vec<String>, PluginError> {
     let ty = component.component_type();
-    let mut refused = Vec::new();
+    let (mut imports, mut refused) = (Vec::new(), Vec::new());
     for (name, _) in ty.imports(engine.wasmtime()) {
-        if IMPORTS.contains(&split_version(name).0) {
+        let interface = split_version(name).0;
+        if FUNCTIONS.contains(&interface) {
+            check_version(plugin, name)?;
+            imports.push(name.to_owned());
+        } else if TYPES.contains(&interface) {
             check_version(plugin, name)?;
         } else {
             refused.push(name);
         }
     }
     if refused.is_empty() {
-        return Ok(());
+        return Ok(imports);
     }
     Err(PluginError::Import { plugin: plugin.to_owned(), imports: refused.join(", ") })
 }
@@ -129,7 +137,7 @@ fn split_version(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, ""))
 }
 
-fn link(world: World, engine: &Engine, component: &Component) -> wasmtime::Result<Checked> {
+fn link(world: World, imports: Vec<String>, engine: &Engine, component: &Component) -> wasmtime::Result<Checked> {
     let mut linker: Linker<State> = Linker::new(engine.wasmtime());
     AnyPlugin::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     let component = linker.instantiate_pre(component)?;
@@ -138,5 +146,5 @@ fn link(world: World, engine: &Engine, component: &Component) -> wasmtime::Resul
         World::OtlpToArrow => Exported::OtlpToArrow(otlp_to_arrow::GuestIndices::new(&component)?),
         World::ArrowToArrow => Exported::ArrowToArrow(arrow_to_arrow::GuestIndices::new(&component)?),
     };
-    Ok(Checked { world, component, exported })
+    Ok(Checked { world, component, exported, imports })
 }

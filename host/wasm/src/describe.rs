@@ -62,7 +62,7 @@ fn push<'a>(field: &'a Field, fields: &mut Vec<FieldParam<'a>>) {
 }
 
 /// The tables for a person: `spans(timestamp timestamp-utc not null, name dictionary<utf8>, tags map<utf8, utf8>)`.
-pub(crate) fn text(tables: &[TableSchema]) -> String {
+pub fn text(tables: &[TableSchema]) -> String {
     let mut text = String::new();
     for (at, table) in tables.iter().enumerate() {
         text.push_str(if at == 0 { "" } else { "; " });

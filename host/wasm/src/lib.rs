@@ -34,6 +34,7 @@ mod usage;
 mod voice;
 
 pub use contract::World;
+pub use describe::text as tables_text;
 pub use engine::Engine;
 pub use error::PluginError;
 pub use limits::Limits;

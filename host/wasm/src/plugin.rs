@@ -35,6 +35,7 @@ pub struct Plugin {
 struct Inner {
     name: String,
     digest: String,
+    size_bytes: u64,
     engine: Engine,
     checked: Checked,
     meter: Meter,
@@ -67,7 +68,14 @@ impl Plugin {
             .compile(&digest, bytes)
             .map_err(|e| PluginError::Compile { plugin: name.to_owned(), reason: format!("{e:#}") })?;
         let checked = contract::check(name, engine, &component)?;
-        let inner = Inner { name: name.to_owned(), digest, engine: engine.clone(), checked, meter: Meter::default() };
+        let inner = Inner {
+            name: name.to_owned(),
+            digest,
+            size_bytes: bytes.len() as u64,
+            engine: engine.clone(),
+            checked,
+            meter: Meter::default(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -92,6 +100,16 @@ impl Plugin {
     /// The sha256 of the component, in hex: which code this is.
     pub fn digest(&self) -> &str {
         &self.inner.digest
+    }
+
+    /// The size of the component.
+    pub fn size_bytes(&self) -> u64 {
+        self.inner.size_bytes
+    }
+
+    /// The interfaces with functions that it imports.
+    pub fn imports(&self) -> &[String] {
+        &self.inner.checked.imports
     }
 
     /// What it has used since it was loaded, in all its stages.

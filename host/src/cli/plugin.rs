@@ -1,0 +1,40 @@
+//! `weir plugin`.
+
+mod build;
+mod inspect;
+mod new;
+mod test;
+
+use clap::Subcommand;
+
+use super::Failure;
+use crate::progress::Format;
+
+/// Makes, builds, tests and shows plugins.
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Makes a folder with a plugin that works, to be changed.
+    New(new::Arguments),
+    /// Builds the plugin of a folder with its language's own tools, and checks the component.
+    Build(build::Arguments),
+    /// Runs a plugin's golden cases in the sandbox: `cases/NAME/traces.json` (or .proto; logs, metrics) in,
+    /// `cases/NAME/expected.jsonl` out.
+    Test(test::Arguments),
+    /// Shows what a plugin is: its world, imports, tables, size and digest.
+    Inspect(inspect::Arguments),
+}
+
+pub(super) fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
+    match arguments.command {
+        Command::New(a) => new::run(&a),
+        Command::Build(a) => build::run(&a, output),
+        Command::Test(a) => test::run(&a, output),
+        Command::Inspect(a) => inspect::run(&a, output),
+    }
+}
