@@ -24,7 +24,7 @@ mod trace;
 mod value;
 mod wire;
 
-pub use edit::{Change, Level, edit_attributes, keep_log_records, keep_metrics, keep_spans};
+pub use edit::{Change, Level, edit_attributes, keep_log_records, keep_metrics, keep_spans, set_resource_attribute};
 pub use id::{push_hex, span_id, trace_id};
 pub use logs::{LogRecord, ResourceLogs, ScopeLogs, logs};
 pub use merge::merge;

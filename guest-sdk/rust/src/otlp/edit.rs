@@ -3,7 +3,7 @@
 
 use super::merge::{push_field, push_varint};
 use super::value::KeyValue;
-use super::wire::{Fault, Fields, Malformed, Read, Wire};
+use super::wire::{Fault, Field, Fields, Malformed, Read, Wire};
 use super::{LogRecord, Metric, Resource, Span};
 use crate::message::Signal;
 use crate::otlp_to_otlp::Outcome;
@@ -151,20 +151,20 @@ pub fn edit_attributes(
     edit_in(signal, Kind::Data, value, &mut decide).map(outcome)
 }
 
-fn edit_in(
+fn edit_in<F: FnMut(Level, &KeyValue<'_>) -> Result<Change, Malformed>>(
     signal: Signal,
     kind: Kind,
     message: &[u8],
-    decide: &mut dyn FnMut(Level, &KeyValue<'_>) -> Result<Change, Malformed>,
+    decide: &mut F,
 ) -> Result<Option<Vec<u8>>, Malformed> {
-    edit(message, |number, inner| match part(signal, kind, number) {
+    edit(message, |field| match part(signal, kind, field.number) {
         None => Ok(Edit::Keep),
         Some(Part::Message(kind)) => {
-            let changed = edit_in(signal, kind, inner()?, decide)?;
+            let changed = edit_in(signal, kind, field.bytes()?, decide)?;
             Ok(changed.map_or(Edit::Keep, Edit::Replace))
         }
         Some(Part::Attribute(level)) => {
-            let attribute = inner()?;
+            let attribute = field.bytes()?;
             Ok(match decide(level, &KeyValue::read(attribute)?)? {
                 Change::Keep => Edit::Keep,
                 Change::Drop => Edit::Drop,
@@ -174,9 +174,62 @@ fn edit_in(
     })
 }
 
+/// Sets a resource's attribute to a text, for each resource of a record's value: what it had under this key goes.
+///
+/// ```
+/// # use weir_sdk::otlp;
+/// # let value = [];
+/// let outcome = otlp::set_resource_attribute(&value, b"deployment.environment.name", b"production");
+/// ```
+///
+/// # Errors
+/// The value is malformed on the way to a resource's attributes.
+pub fn set_resource_attribute(value: &[u8], key: &[u8], text: &[u8]) -> Result<Outcome, Malformed> {
+    let mut attribute = Vec::with_capacity(key.len() + text.len() + 12);
+    push_field(&mut attribute, 1, Wire::Bytes(key));
+    let attribute = with_text(&attribute, text)?;
+    let changed = edit(value, |field| {
+        if field.number != 1 {
+            return Ok(Edit::Keep);
+        }
+        let mut is_there = false;
+        let items = edit(field.bytes()?, |field| {
+            if field.number != 1 {
+                return Ok(Edit::Keep);
+            }
+            // Of a resource in pieces, which are merged, one piece gets it.
+            let set = with_attribute(field.bytes()?, key, (!is_there).then_some(&attribute[..]))?;
+            is_there = true;
+            Ok(Edit::Replace(set))
+        })?;
+        let items = match items {
+            Some(items) => items,
+            None => {
+                let mut items = Vec::new();
+                push_field(&mut items, 1, Wire::Bytes(&with_attribute(&[], key, Some(&attribute))?));
+                items.extend_from_slice(field.bytes()?);
+                items
+            }
+        };
+        Ok(Edit::Replace(items))
+    })?;
+    Ok(outcome(changed))
+}
+
+/// A resource without the attributes of this key, and with the one that is given.
+fn with_attribute(resource: &[u8], key: &[u8], attribute: Option<&[u8]>) -> Result<Vec<u8>, Malformed> {
+    let without = edit(resource, |field| {
+        let is_it = field.number == 1 && KeyValue::read(field.bytes()?)?.key == key;
+        Ok(if is_it { Edit::Drop } else { Edit::Keep })
+    })?;
+    let mut out = without.unwrap_or_else(|| resource.to_vec());
+    attribute.into_iter().for_each(|attribute| push_field(&mut out, 1, Wire::Bytes(attribute)));
+    Ok(out)
+}
+
 /// The attribute with a text for its value.
 fn with_text(attribute: &[u8], text: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let without = edit(attribute, |number, _| Ok(if number == 2 { Edit::Drop } else { Edit::Keep }))?;
+    let without = edit(attribute, |field| Ok(if field.number == 2 { Edit::Drop } else { Edit::Keep }))?;
     let mut out = without.unwrap_or_else(|| attribute.to_vec());
     let mut value = Vec::with_capacity(text.len() + 6);
     push_field(&mut value, 1, Wire::Bytes(text));
@@ -259,14 +312,14 @@ fn edit_parts(
     mut decide: impl FnMut(&[u8]) -> Result<Edit, Malformed>,
 ) -> Result<Edited, Malformed> {
     let (mut left, mut begun) = (0, false);
-    let message = edit(message, |number, inner| {
-        if number != part {
+    let message = edit(message, |field| {
+        if field.number != part {
             // What belongs before the parts was read already.
-            let is_late = begun && number < part;
-            return if is_late { Err(Malformed::at(Fault::Split, inner()?)) } else { Ok(Edit::Keep) };
+            let is_late = begun && field.number < part;
+            return if is_late { Err(Malformed::at(Fault::Split, field.bytes()?)) } else { Ok(Edit::Keep) };
         }
         begun = true;
-        let edit = decide(inner()?)?;
+        let edit = decide(field.bytes()?)?;
         left += usize::from(!matches!(edit, Edit::Drop));
         Ok(edit)
     })?;
@@ -274,9 +327,10 @@ fn edit_parts(
 }
 
 /// A message of which fields are replaced or dropped; none where each stays.
+#[inline]
 fn edit<'a>(
     message: &'a [u8],
-    mut decide: impl FnMut(u32, &dyn Fn() -> Result<&'a [u8], Malformed>) -> Result<Edit, Malformed>,
+    mut decide: impl FnMut(&Field<'a>) -> Result<Edit, Malformed>,
 ) -> Result<Option<Vec<u8>>, Malformed> {
     let mut fields = Fields::new(message);
     let mut out = Vec::new();
@@ -286,7 +340,7 @@ fn edit<'a>(
         let from = message.len() - fields.rest().len();
         let Some(field) = fields.next_field()? else { break };
         let to = message.len() - fields.rest().len();
-        let replacement = match decide(field.number, &|| field.bytes())? {
+        let replacement = match decide(&field)? {
             Edit::Keep => continue,
             Edit::Drop => None,
             Edit::Replace(replacement) => Some(replacement),

@@ -143,11 +143,28 @@ proptest! {
     }
 
     #[test]
+    fn a_resources_attribute_is_set_once_and_nothing_else_changes(data in TracesData::any()) {
+        let key = data.resource_spans.iter().flat_map(|r| &r.resource).flat_map(|r| &r.attributes).next();
+        let key = key.map_or_else(|| "new".to_owned(), |attribute| attribute.key.clone());
+        let value = data.encode_to_vec();
+        let outcome = set_resource_attribute(&value, key.as_bytes(), b"set").unwrap();
+        let mut wanted = data;
+        for resource in &mut wanted.resource_spans {
+            let attributes = &mut resource.resource.get_or_insert_default().attributes;
+            attributes.retain(|attribute| attribute.key != key);
+            let value = opentelemetry_proto::tonic::common::v1::AnyValue { value: Some(Value::StringValue("set".into())) };
+            attributes.push(Attribute { key: key.clone(), value: Some(value), ..Attribute::default() });
+        }
+        prop_assert_eq!(TracesData::decode(outcome.value(&value)).unwrap(), wanted);
+    }
+
+    #[test]
     fn garbage_is_an_error_or_stays_as_it_is_and_never_a_panic(value in proptest::collection::vec(any::<u8>(), 0..200)) {
         for signal in [Signal::Traces, Signal::Logs, Signal::Metrics] {
             let _ = edit_attributes(signal, &value, |_, attribute| Ok(change(attribute.key)));
         }
         let _ = keep_spans(&value, |_, _| Ok(false));
+        let _ = set_resource_attribute(&value, b"k", b"v");
     }
 }
 
