@@ -6,6 +6,7 @@
 //! medians, of CPU time and not of the clock. Needs no Kafka.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+mod chains;
 mod files;
 mod json;
 mod owned;
@@ -79,6 +80,7 @@ fn main() {
     let (rows, checking) = rows::parts(&traces);
     let mut parts: Vec<Part> = rows
         .into_iter()
+        .chain(chains::parts(&traces))
         .chain(signals::parts(&traces))
         .chain(json::parts(&traces))
         .chain(files::parts(&traces))
