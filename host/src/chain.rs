@@ -36,9 +36,7 @@ pub fn load_chain(engine: &Engine, pipeline: &Pipeline, wishes: &Wishes) -> Resu
         Refusal::Wrong(text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned())
     })?;
     let plugins: Vec<Plugin> = stage.plugins().into_iter().cloned().collect();
-    let digests: Vec<&str> = plugins.iter().map(Plugin::digest).collect();
-    let digests = digests.join(",");
-    let tables = stage.tables().to_vec();
+    let (tables, digests) = (stage.tables().to_vec(), stage.digests());
     let stages = (0..worker_count(wishes)).map(|_| stage.clone()).collect();
     Ok(Chain { stages, tables, digests, plugins })
 }

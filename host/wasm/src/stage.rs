@@ -126,6 +126,12 @@ impl WasmStage {
         before.chain([self.maker.plugin()]).chain(self.after.iter().map(Step::plugin)).collect()
     }
 
+    /// The digests of the plugins, in order and comma-separated, each as dead letters name it.
+    pub fn digests(&self) -> String {
+        let digests: Vec<&str> = self.names.iter().map(|named| named.digest.as_ref()).collect();
+        digests.join(",")
+    }
+
     fn run(&mut self, topic: &str, partition: i32, messages: &[Message<'_>], effort: Effort) -> Result<Output, At> {
         let signal = match self.signal {
             Signal::Traces => records::Signal::Traces,
