@@ -107,9 +107,17 @@ pub enum PluginError {
         /// What is wrong with the order.
         reason: String,
     },
-    /// The plugin refuses its settings, or the tables before it; the text is for whoever wrote the pipeline.
+    /// The plugin refuses its settings; the text is for whoever wrote them.
     #[error("plugin {plugin} refuses its settings: {reason}")]
     Settings {
+        /// The plugin's name.
+        plugin: String,
+        /// What the plugin said.
+        reason: String,
+    },
+    /// The plugin refuses its settings or the tables before it; it does not say which, but its text does.
+    #[error("plugin {plugin} refuses its settings, or the tables that it is given: {reason}")]
+    Misfit {
         /// The plugin's name.
         plugin: String,
         /// What the plugin said.

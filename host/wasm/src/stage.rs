@@ -72,8 +72,8 @@ impl WasmStage {
     ///
     /// # Errors
     /// [`PluginError::Order`] where the order is another than `otlp-to-otlp` plugins, one `otlp-to-arrow`,
-    /// `arrow-to-arrow` plugins; [`PluginError::Settings`] where a plugin refuses its settings or the tables before it,
-    /// [`PluginError::Configure`] where it fails, [`PluginError::Schema`] where its tables cannot be.
+    /// `arrow-to-arrow` plugins; [`PluginError::Settings`] or [`PluginError::Misfit`] where a plugin refuses its settings or
+    /// the tables before it, [`PluginError::Configure`] where it fails, [`PluginError::Schema`] where its tables cannot be.
     pub fn chain(signal: Signal, links: Vec<Link>) -> Result<Self, ChainError> {
         let worlds: Vec<(&str, World)> = links.iter().map(|l| (l.plugin.name(), l.plugin.world())).collect();
         order::check(&worlds).map_err(|(link, reason)| ChainError {
@@ -96,7 +96,13 @@ impl WasmStage {
                 (World::ArrowToArrow, Some((from, tables))) => {
                     let given = format!("{from} gives {}", describe::text(&tables));
                     let step = Step::<ArrowToArrow>::new(plugin, settings, limits, tables);
-                    let step = step.map_err(|error| ChainError { link, error, given: Some(given) })?;
+                    let step = step.map_err(|error| {
+                        let error = match error {
+                            PluginError::Settings { plugin, reason } => PluginError::Misfit { plugin, reason },
+                            error => error,
+                        };
+                        ChainError { link, error, given: Some(given) }
+                    })?;
                     giver = Some((name, step.description().tables.clone()));
                     after.push(step);
                 }

@@ -221,7 +221,10 @@ fn a_plan_that_cannot_be_is_refused_beside_the_tables_that_were_given() {
 #[test]
 fn a_plugin_that_refuses_the_tables_before_it_is_shown_beside_them() {
     let broken = refused(vec![link(&plugin(), &[]), link(&rows_plugin(), &[("misbehave", "plan: error")])]);
-    assert_eq!(broken.to_string(), "plugin hostile-rows refuses its settings: it needs a column color utf8");
+    assert_eq!(
+        broken.to_string(),
+        "plugin hostile-rows refuses its settings, or the tables that it is given: it needs a column color utf8"
+    );
     assert_eq!(
         broken.given.unwrap(),
         "hostile gives rows(offset int64 not null, text utf8, kind dictionary<utf8> not null, \
