@@ -3,6 +3,7 @@
 //! Every component is downloaded or built once by `tests/kit/install` into a cache, listens on 127.0.0.1 only and
 //! ends with the test process, however that ends. The kit is for tests: what goes wrong panics and says what to do.
 
+pub mod clock;
 pub mod collector;
 pub mod guest;
 pub mod http;
@@ -21,6 +22,7 @@ pub mod spark;
 pub mod wait;
 pub mod weir;
 
+pub use clock::set_clock;
 pub use collector::Collector;
 pub use guest::guest;
 pub use install::component;

@@ -1,164 +1,222 @@
-//! Every point of the commit at which a process can end, stop or fail: what is in the tables is the same.
+//! Whatever happens, and wherever it happens: what is in the tables is the same.
 //!
-//! `WEIR_FAULT_SEEDS` says how often each point is tried; without it a few are, once. `WEIR_FAULT_PROCESSES` says with
-//! how many processes: `1,3` tries both, by default they take turns. `WEIR_FAULT_POINT` tries one point alone. Each try
-//! prints a line.
+//! The eighteen faults are numbered as the table in the README numbers them. `WEIR_FAULT_SEEDS` says how often each is
+//! tried with each number of `WEIR_FAULT_PROCESSES` (`1,3`); without it each is tried once, and both numbers take turns.
+//! `WEIR_FAULT_ONLY` is the number of the one to try, `WEIR_FAULT_JOBS` how many are tried at once, and a table of what
+//! came out is written to the file that `WEIR_FAULT_TABLE` names.
 
-use serde_json::Value;
-use weir_tests::{Oracle, Table, Weir, until};
+mod acts;
+mod audit;
+mod report;
+mod soak;
+mod trial;
 
-use crate::pipeline::{LIMIT, Pipeline};
-use crate::tables::{add, assert_once, events, produce, start_with, two_tables};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A point, what happens there, and at which passage at the latest: the seed draws one.
-const FAULTS: [(&str, &str, u64); 18] = [
-    ("fetched", "abort", 9),
-    ("answered", "error", 9),
-    ("writing", "abort", 40),
-    ("writing", "error", 40),
-    ("files-closed", "abort", 4),
-    ("files-closed", "error", 4),
-    ("guard-passed", "abort", 16),
-    ("guard-passed", "stop", 16),
-    ("list-written", "abort", 16),
-    ("version-made", "abort", 16),
-    ("version-made", "stop", 16),
-    ("swapped", "abort", 16),
-    ("swapped", "error", 16),
-    ("secondary-committed", "abort", 8),
-    ("committed", "abort", 4),
-    ("committed", "error", 4),
-    ("holding", "abort", 3),
-    ("revoking", "abort", 1),
+use crate::pipeline::Catalog;
+use report::{Report, Tried};
+use trial::Trial;
+
+/// What can go wrong at one place.
+struct Fault {
+    number: usize,
+    place: &'static str,
+    /// They take turns.
+    ways: &'static [Way],
+}
+
+/// How it goes wrong.
+enum Way {
+    /// A process meets `action` at one of the first `last` passages of a point, as the seed says.
+    At { point: &'static str, action: &'static str, last: u64, catalogs: &'static [Catalog] },
+    /// Something outside of Weir.
+    Act { name: &'static str, act: fn(&mut Trial), catalogs: &'static [Catalog] },
+}
+
+const ALL: &[Catalog] = &[Catalog::Hadoop, Catalog::Sqlite, Catalog::Rest];
+const HADOOP: &[Catalog] = &[Catalog::Hadoop];
+/// Where others may write while Weir runs.
+const SHARED: &[Catalog] = &[Catalog::Sqlite, Catalog::Rest];
+const REST: &[Catalog] = &[Catalog::Rest];
+
+const fn at(point: &'static str, action: &'static str, last: u64) -> Way {
+    Way::At { point, action, last, catalogs: ALL }
+}
+
+const fn act(name: &'static str, act: fn(&mut Trial), catalogs: &'static [Catalog]) -> Way {
+    Way::Act { name, act, catalogs }
+}
+
+const FAULTS: [Fault; 18] = [
+    Fault { number: 1, place: "after poll, before decode", ways: &[at("fetched", "abort", 9)] },
+    Fault {
+        number: 2,
+        place: "in the guest: a trap, an endless loop, memory without end",
+        ways: &[act("guest", acts::guest, ALL)],
+    },
+    Fault { number: 3, place: "the guest's columns are not valid", ways: &[at("answered", "error", 9)] },
+    Fault {
+        number: 4,
+        place: "in the middle of a data file; disk full",
+        ways: &[at("writing", "abort", 40), at("writing", "error", 40)],
+    },
+    Fault {
+        number: 5,
+        place: "file closed, not committed",
+        ways: &[at("files-closed", "abort", 4), at("files-closed", "error", 4)],
+    },
+    Fault {
+        number: 6,
+        place: "guard passed, before the swap; between create and hint",
+        ways: &[
+            at("guard-passed", "abort", 16),
+            Way::At { point: "version-made", action: "abort", last: 16, catalogs: HADOOP },
+            at("holding", "abort", 3),
+        ],
+    },
+    Fault { number: 7, place: "manifest list written", ways: &[at("list-written", "abort", 16)] },
+    Fault {
+        number: 8,
+        place: "request sent, answer lost",
+        ways: &[at("swapped", "error", 16), act("answers-lost", acts::answers_lost, REST)],
+    },
+    Fault {
+        number: 9,
+        place: "applied and told otherwise; a storm of conflicts",
+        ways: &[at("swapped", "abort", 16), act("storm", acts::storm, ALL)],
+    },
+    Fault {
+        number: 10,
+        place: "after commit, before ack; between two tables",
+        ways: &[at("committed", "abort", 4), at("committed", "error", 4), at("secondary-committed", "abort", 8)],
+    },
+    Fault { number: 11, place: "in the revoke callback", ways: &[at("revoking", "abort", 1)] },
+    Fault {
+        number: 12,
+        place: "stopped beyond the session at 6, then woken",
+        ways: &[
+            at("guard-passed", "stop", 16),
+            Way::At { point: "version-made", action: "stop", last: 16, catalogs: HADOOP },
+        ],
+    },
+    Fault {
+        number: 13,
+        place: "the group started twice; a clone under another group",
+        ways: &[act("twice", acts::twice, ALL)],
+    },
+    Fault {
+        number: 14,
+        place: "a foreign append, rewrite or column at 6",
+        ways: &[
+            act("foreign", acts::foreign, SHARED),
+            act("foreign-while-stopped", acts::foreign_while_stopped, HADOOP),
+        ],
+    },
+    Fault {
+        number: 15,
+        place: "expiry to one snapshot while stopped",
+        ways: &[act("expired-by-weir", acts::expired, ALL), act("expired-by-spark", acts::expired_by_spark, ALL)],
+    },
+    Fault {
+        number: 16,
+        place: "rollback by 1 and by 3, running and stopped",
+        ways: &[
+            act("rollback-stopped", acts::rollback_stopped, SHARED),
+            act("rollback-running", acts::rollback_running, SHARED),
+        ],
+    },
+    Fault {
+        number: 17,
+        place: "topic made again; retention beyond V; partitions added",
+        ways: &[
+            act("made-again", acts::topic_made_again, ALL),
+            act("retention", acts::retention, ALL),
+            act("partitions-added", acts::partitions_added, ALL),
+        ],
+    },
+    Fault {
+        number: 18,
+        place: "broker restart, clock step, catalog's disk full",
+        ways: &[
+            act("broker-restart", acts::broker_restart, ALL),
+            act("clock-step", acts::clock_step, ALL),
+            at("guard-passed", "error", 16),
+        ],
+    },
 ];
 
-/// What is tried where nobody asks for more: a try takes ten seconds and more, most of it rebalances.
-const EVERY_RUN: [&str; 4] = ["writing", "version-made", "swapped", "revoking"];
+/// One thing to try.
+struct Task {
+    fault: &'static Fault,
+    way: &'static Way,
+    catalog: Catalog,
+    seed: u64,
+    processes: usize,
+}
 
-/// With how many processes the `nth` try is made. Nothing is given back where nobody else comes.
-fn processes(nth: u64, point: &str) -> Vec<usize> {
-    match std::env::var("WEIR_FAULT_PROCESSES") {
-        Ok(text) => text.split(',').filter_map(|n| n.parse().ok()).filter(|n| *n > 1 || point != "revoking").collect(),
-        Err(_) if point == "revoking" => vec![3],
-        Err(_) => vec![[1, 3][(nth % 2) as usize]],
+impl Task {
+    fn name(&self) -> String {
+        let way = match self.way {
+            Way::At { point, action, .. } => format!("{point}-{action}"),
+            Way::Act { name, .. } => (*name).into(),
+        };
+        format!("fault-{}-{way}-{}-{}", self.fault.number, self.seed, self.processes)
+    }
+
+    fn run(&self) -> Tried {
+        let mut trial = Trial::new(&self.name(), self.seed, self.processes, self.catalog);
+        match *self.way {
+            Way::At { point, action, last, .. } => trial.meet(point, action, last),
+            Way::Act { act, .. } => act(&mut trial),
+        }
+        trial.end()
     }
 }
 
-#[test]
-fn whatever_point_a_process_ends_stops_or_fails_at_nothing_is_lost_or_doubled() {
-    let only = std::env::var("WEIR_FAULT_POINT").ok();
-    let seeds = std::env::var("WEIR_FAULT_SEEDS").ok().and_then(|n| n.parse::<u64>().ok());
-    let is_tried = |point: &str| match &only {
-        Some(only) => only == point,
-        None => seeds.is_some() || EVERY_RUN.contains(&point),
-    };
-    let faults: Vec<_> = FAULTS.iter().filter(|(point, ..)| is_tried(point)).collect();
+fn tasks() -> Vec<Task> {
+    static ALL_OF_THEM: [Fault; 18] = FAULTS;
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (seeds, only) = (number("WEIR_FAULT_SEEDS"), number("WEIR_FAULT_ONLY"));
+    let processes: Vec<usize> = std::env::var("WEIR_FAULT_PROCESSES")
+        .map(|text| text.split(',').filter_map(|n| n.parse().ok()).collect())
+        .unwrap_or_else(|_| vec![1, 3]);
+    let mut tasks = Vec::new();
     for seed in 0..seeds.unwrap_or(1) {
-        for (at, (point, action, last)) in (0..).zip(&faults) {
-            for processes in processes(seed + at, point) {
-                println!("{}", one(seed, processes, (point, action, *last)));
+        for fault in ALL_OF_THEM.iter().filter(|fault| only.is_none_or(|only| only == fault.number as u64)) {
+            let turn = seed as usize + fault.number;
+            let taken = if seeds.is_some() { &processes[..] } else { &processes[turn % processes.len()..][..1] };
+            for &processes in taken {
+                // Every way comes with every catalog that it knows, in turn.
+                let nth = turn + processes;
+                let way = &fault.ways[nth % fault.ways.len()];
+                let (Way::At { catalogs, .. } | Way::Act { catalogs, .. }) = way;
+                let catalog = catalogs[nth / fault.ways.len() % catalogs.len()];
+                tasks.push(Task { fault, way, catalog, seed, processes });
             }
         }
     }
+    tasks
 }
 
-/// One process meets the fault at a passage that the seed says; others, if there are any, do not. Gives a line.
-fn one(seed: u64, processes: usize, (point, action, last): (&str, &str, u64)) -> String {
-    let passage = 1 + (seed * 7 + point.len() as u64) % last;
-    let fault = format!("{point}:{passage}:{action}");
-    let pipeline = two_tables(&format!("fault-{seed}-{processes}-{point}-{action}"), 3);
-    let mut made = produce(&pipeline, seed * 1000 + 1, 12, 50);
-    let mut letters = 3;
-    let mut meets = start_with(&pipeline, &fault, &[]);
-    if point == "revoking" {
-        // It has all partitions before anybody else comes.
-        until("the first rows", LIMIT, || (spans(&pipeline) >= made.count).then_some(()));
-    }
-    let mut others: Vec<Weir> = (1..processes).map(|_| pipeline.start()).collect();
-    let mut was_met = false;
-    // Records keep coming, so that the point is passed often enough.
-    for more in 0..40 {
-        add(&mut made, &produce(&pipeline, seed * 1000 + 2 + more, 6, 50));
-        letters += 3;
-        until("all rows, or the fault", LIMIT, || {
-            was_met = is_met(&mut meets, action);
-            (was_met || spans(&pipeline) >= made.count).then_some(())
-        });
-        if was_met {
-            break;
+#[test]
+fn whatever_fails_wherever_it_fails_nothing_is_lost_or_doubled() {
+    let tasks = tasks();
+    let jobs = std::env::var("WEIR_FAULT_JOBS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    let (next, report) = (AtomicUsize::new(0), Mutex::new(Report::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = catch_unwind(AssertUnwindSafe(|| task.run()));
+                    let mut report = report.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    report.add(task, outcome);
+                }
+            });
         }
-    }
-    if action == "stop" && was_met {
-        // Others go on without it, past its session.
-        others.push(pipeline.start());
-        let wanted = made.count;
-        until("the others' work", LIMIT, || (spans(&pipeline) >= wanted).then_some(()));
-        add(&mut made, &produce(&pipeline, seed * 1000 + 500, 6, 50));
-        letters += 3;
-        meets.resume();
-    }
-    others.iter_mut().for_each(|other| {
-        other.stop();
     });
-    meets.stop();
-    pipeline.run_well();
-    assert_once(&pipeline, &made, letters);
-    for table in [pipeline.traces(), events(&pipeline), pipeline.dead_letters()] {
-        assert_sound(&table);
-    }
-    // Among several, another one may have had all the work.
-    assert!(was_met || processes > 1 && point != "revoking", "{fault} was never met");
-    format!("{fault} with {processes}: met {was_met}, {} spans and {letters} letters once each", made.count)
-}
-
-fn spans(pipeline: &Pipeline) -> u64 {
-    Oracle::shared().span_ids(&pipeline.traces()).count
-}
-
-/// Whether the process has ended, or is stopped. An error leaves no trace but in the log.
-fn is_met(weir: &mut Weir, action: &str) -> bool {
-    match action {
-        "abort" => weir.ended().is_some(),
-        "stop" => std::fs::read_to_string(format!("/proc/{}/stat", weir.id()))
-            .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))),
-        _ => weir.log().contains("a fault that was asked for"),
-    }
-}
-
-/// No data file is there twice, every file that the head reaches exists, and the ranges in the summaries join from the
-/// first offset to V, in each partition.
-fn assert_sound(table: &Table) {
-    let flaws = Oracle::shared().python(
-        Some(table),
-        r#"
-import os
-t = snapshot(at)
-flaws = []
-if t:
-    path = lambda uri: uri.removeprefix("file://").removeprefix("file:")
-    files = [f["file_path"] for f in t.inspect.files().to_pylist()]
-    flaws += [f"{f} is there twice" for f in set(files) if files.count(f) > 1]
-    manifests = [m.manifest_path for s in t.snapshots() for m in s.manifests(t.io)]
-    lists = [s.manifest_list for s in t.snapshots()]
-    flaws += [f"{f} does not exist" for f in files + manifests + lists if not os.path.exists(path(f))]
-    ends, name = {}, None
-    for s in t.history():
-        summary = t.snapshot_by_id(s.snapshot_id).summary.additional_properties
-        name = name or summary.get("weir.pipeline")
-        for r in json.loads(summary.get("weir.ranges", "[]")):
-            key = (r["topic"], r["partition"])
-            if key in ends and at["folder"].endswith("traces") and ends[key] != r["from"]:
-                flaws.append(f"{key}: a range begins at {r['from']}, the one before ends at {ends[key]}")
-            ends[key] = max(r["to"], ends.get(key, 0))
-    offsets = json.loads(t.metadata.properties[f"weir.{name}.offsets"])
-    for topic in offsets["topics"]:
-        for partition, next, *_ in topic["partitions"]:
-            end = ends.get((topic["topic"], partition))
-            # A further table stands where it was last written to, or began.
-            if end is not None and end != next:
-                flaws.append(f"{topic['topic']}/{partition}: V is {next}, the ranges end at {end}")
-result = flaws
-"#,
-    );
-    assert_eq!(flaws, Value::Array(Vec::new()));
+    let report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    report.write(&FAULTS);
+    report.assert_well();
 }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::Output;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use weir_tests::{Kafka, Scratch, SpanIds, Spans, Table, Weir};
+use weir_tests::{Kafka, Rest, Scratch, SpanIds, Spans, Table, Weir};
 
 /// Long enough for a busy machine; a test that needs it has failed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
@@ -21,6 +22,10 @@ pub(crate) struct Pipeline {
     pub(crate) encoding: &'static str,
     /// `catalog = ..` and `warehouse = ..`.
     pub(crate) sink: String,
+    /// Who holds the heads, as `sink` says.
+    pub(crate) catalog: Catalog,
+    /// Which namespace all tables are in.
+    pub(crate) namespace: String,
     /// What comes after the sink's own keys: sections.
     pub(crate) sections: String,
     pub(crate) plugin: String,
@@ -29,6 +34,25 @@ pub(crate) struct Pipeline {
     pub(crate) letters: bool,
     /// The tables that the plugin fills, each with where it is.
     pub(crate) tables: Vec<(&'static str, &'static str)>,
+}
+
+/// Who holds the heads of a pipeline's tables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Catalog {
+    /// The folder itself.
+    Hadoop,
+    /// A SQLite file.
+    Sqlite,
+    /// The REST catalog that the tests of this binary share.
+    Rest,
+}
+
+impl Catalog {
+    /// The REST catalog that is shared: tell tables apart by their namespace.
+    pub(crate) fn rest() -> &'static Rest {
+        static SHARED: OnceLock<Rest> = OnceLock::new();
+        SHARED.get_or_init(Rest::start)
+    }
 }
 
 impl Pipeline {
@@ -43,6 +67,8 @@ impl Pipeline {
             signal: "traces",
             encoding: "otlp_json",
             sink: "catalog = { type = \"hadoop\" }\nwarehouse = \"./lake\"".into(),
+            catalog: Catalog::Hadoop,
+            namespace: "telemetry".into(),
             sections: String::new(),
             plugin: "plugin = \"flatten-spans\"".into(),
             interval: "500ms",
@@ -50,6 +76,28 @@ impl Pipeline {
             letters: true,
             tables: vec![("spans", "telemetry.traces")],
         }
+    }
+
+    /// The same with its tables' heads in another catalog; in one that is shared, in a namespace of its own.
+    pub(crate) fn in_catalog(mut self, catalog: Catalog) -> Self {
+        self.catalog = catalog;
+        self.sink = match catalog {
+            Catalog::Hadoop => self.sink,
+            Catalog::Sqlite => format!(
+                "catalog = {{ type = \"sql\", uri = \"sqlite://{}\", name = \"lakehouse\" }}\nwarehouse = \"./lake\"",
+                self.database().display()
+            ),
+            Catalog::Rest => {
+                self.namespace = self.name.replace('-', "_");
+                format!("catalog = {{ type = \"rest\", uri = \"{}\" }}", Catalog::rest().uri())
+            }
+        };
+        self
+    }
+
+    /// Where the heads are in [`Catalog::Sqlite`].
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.join("catalog.db")
     }
 
     /// Produces made-up spans, some to each partition; gives their ids.
@@ -92,6 +140,7 @@ impl Pipeline {
             self.signal,
             tables
         );
+        let text = text.replace("\"telemetry.", &format!("\"{}.", self.namespace));
         let file = self.folder.join("pipeline.toml");
         // Whole or not at all: another process may be reading it.
         std::fs::write(file.with_extension("new"), text).expect("the file is written");
@@ -103,14 +152,27 @@ impl Pipeline {
         self.folder.join("lake")
     }
 
-    /// The spans' table in the folder.
-    pub(crate) fn traces(&self) -> Table {
-        Table::hadoop(self.lake(), "telemetry.traces")
+    /// One of its tables, where PyIceberg finds it.
+    pub(crate) fn table(&self, name: &str) -> Table {
+        let full = format!("{}.{name}", self.namespace);
+        match self.catalog {
+            Catalog::Hadoop => Table::hadoop(self.lake(), &full),
+            Catalog::Sqlite => {
+                let uri = format!("sqlite:///{}", self.database().display());
+                Table::sql("lakehouse", &uri, &format!("file://{}", self.lake().display()), &full)
+            }
+            Catalog::Rest => Table::rest(&Catalog::rest().uri(), &full),
+        }
     }
 
-    /// The dead letters' table in the folder.
+    /// The spans' table.
+    pub(crate) fn traces(&self) -> Table {
+        self.table("traces")
+    }
+
+    /// The dead letters' table.
     pub(crate) fn dead_letters(&self) -> Table {
-        Table::hadoop(self.lake(), "telemetry.dead_letters")
+        self.table("dead_letters")
     }
 
     /// `weir run --until-end` with more arguments.

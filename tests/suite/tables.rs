@@ -13,24 +13,35 @@ pub(crate) fn two_tables(name: &str, partitions: i32) -> Pipeline {
 }
 
 pub(crate) fn events(pipeline: &Pipeline) -> Table {
-    Table::hadoop(pipeline.lake(), "telemetry.events")
+    pipeline.table("events")
 }
 
 /// Produces spans with events among records that cannot be read. Gives the spans' ids.
 pub(crate) fn produce(pipeline: &Pipeline, seed: u64, messages: usize, spans: usize) -> SpanIds {
+    produce_with(Kafka::shared(), pipeline, seed, (messages, spans), UNREADABLE)
+}
+
+/// As [`produce`], with a record of another kind that no table takes, to a broker of one's own.
+pub(crate) fn produce_with(
+    kafka: &Kafka,
+    pipeline: &Pipeline,
+    seed: u64,
+    (messages, spans): (usize, usize),
+    bad: &str,
+) -> SpanIds {
     let mut made = Spans::new(seed, START_NANOS, 1);
-    let partitions = Kafka::shared().end_offsets(&pipeline.name).len();
+    let partitions = kafka.end_offsets(&pipeline.name).len();
     let requests = made.requests(messages, spans);
     for partition in 0..partitions {
         let mine = requests.iter().skip(partition).step_by(partitions).map(String::as_str);
-        let values: Vec<&str> = [UNREADABLE].into_iter().chain(mine).collect();
-        Kafka::shared().produce(&pipeline.name, partition as i32, &values);
+        let values: Vec<&str> = [bad].into_iter().chain(mine).collect();
+        kafka.produce(&pipeline.name, partition as i32, &values);
     }
     made.made()
 }
 
 /// One comes to each partition with each call of [`produce`], before the spans.
-const UNREADABLE: &str = "not json";
+pub(crate) const UNREADABLE: &str = "not json";
 
 pub(crate) fn add(made: &mut SpanIds, more: &SpanIds) {
     made.count += more.count;
@@ -57,10 +68,11 @@ pub(crate) fn assert_once(pipeline: &Pipeline, made: &SpanIds, letters: usize) {
     );
     assert!(wanted.as_array().is_some_and(|w| w.len() as u64 > made.count / 10), "too few spans have events");
     assert!(wanted == found, "{}: events differ from what the spans say", pipeline.name);
-    let mut refused: Vec<(i64, i64)> = oracle
-        .rows(&pipeline.dead_letters(), &["partition", "offset"])
+    // A topic that was made again has another id.
+    let mut refused: Vec<String> = oracle
+        .rows(&pipeline.dead_letters(), &["topic_id", "partition", "offset"])
         .iter()
-        .map(|l| (l["partition"].as_i64().expect("a number"), l["offset"].as_i64().expect("a number")))
+        .map(|letter| format!("{}/{}/{}", letter["topic_id"], letter["partition"], letter["offset"]))
         .collect();
     assert_eq!(refused.len(), letters, "{}: dead letters", pipeline.name);
     refused.sort_unstable();

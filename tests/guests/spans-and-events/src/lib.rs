@@ -1,5 +1,7 @@
 //! Two tables of traces. A span's row says how many events it has, and each of these is a row of the other table: what
 //! must be there is known from what is here.
+//!
+//! A service whose name is one of [`misbehave`]'s makes it trap, loop or eat memory.
 
 use weir_sdk::prelude::*;
 
@@ -72,6 +74,7 @@ impl OtlpToArrow for SpansAndEvents {
         for resource in otlp::traces(&message.value) {
             let resource = resource?;
             let service = resource.resource.attributes.string(b"service.name")?;
+            misbehave(service.unwrap_or_default());
             for scope in resource.scopes {
                 for span in scope?.items {
                     let span = span?;
@@ -92,6 +95,23 @@ impl OtlpToArrow for SpansAndEvents {
             }
         }
         Ok(())
+    }
+}
+
+/// What a name asks for, as a bug in a plugin would do it.
+fn misbehave(service: &[u8]) {
+    match service {
+        b"weir.test/trap" => panic!("a trap that was asked for"),
+        b"weir.test/loop" => loop {
+            std::hint::black_box(service);
+        },
+        b"weir.test/grow" => {
+            let mut eaten = Vec::new();
+            loop {
+                eaten.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+            }
+        }
+        _ => {}
     }
 }
 
