@@ -1,7 +1,7 @@
 //! A real Apache Kafka broker: KRaft, one node.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,6 +47,8 @@ struct Ports {
     proxied: u16,
     /// Where clients of the proxy connect.
     proxy: u16,
+    /// Where clients connect that speak TLS and give a password.
+    secured: Option<u16>,
 }
 
 /// A record as it stands in a topic.
@@ -63,11 +65,25 @@ pub struct Record {
 }
 
 impl Kafka {
+    /// Who may connect to [`Kafka::secured`], by SASL's PLAIN.
+    pub const USER: &str = "weir";
+    /// The password of [`Kafka::USER`].
+    pub const PASSWORD: &str = "only-for-tests";
+
     /// Starts an empty broker with a cluster id of its own.
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// As [`Kafka::start`], with one more port, for TLS and a password.
+    pub fn start_secured() -> Self {
+        Self::start_with(Some(free_port()))
+    }
+
+    fn start_with(secured: Option<u16>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let folder = Scratch::new("kafka");
-        let ports = Ports { plain: free_port(), proxied: free_port(), proxy: free_port() };
+        let ports = Ports { plain: free_port(), proxied: free_port(), proxy: free_port(), secured };
         configure(folder.path(), &ports);
         // A cluster id is 16 bytes as 22 characters of base64.
         let cluster = format!("WeirTest{:08}{:05}A", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -88,6 +104,15 @@ impl Kafka {
     /// The address that clients bootstrap from.
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.ports.plain)
+    }
+
+    /// The address for clients that speak TLS and give a password, and the file with the certificate to trust.
+    ///
+    /// # Panics
+    /// After [`Kafka::start`]: there is none.
+    pub fn secured(&self) -> (String, PathBuf) {
+        let port = self.ports.secured.expect("a broker of Kafka::start_secured");
+        (format!("127.0.0.1:{port}"), self.folder.join("ca.pem"))
     }
 
     /// A proxy in front of the broker, one at a time: who bootstraps from its port has all connections through it.
@@ -291,7 +316,36 @@ fn configure(folder: &Path, ports: &Ports) {
         .replace("@PROXIED_PORT@", &ports.proxied.to_string())
         .replace("@PROXY_PORT@", &ports.proxy.to_string())
         .replace("@CONTROLLER_PORT@", &free_port().to_string());
+    let listener = ports.secured.map_or(String::new(), |port| format!(",SECURED://127.0.0.1:{port}"));
+    let mut properties = properties.replace("@SECURED_LISTENER@", &listener);
+    if ports.secured.is_some() {
+        properties += &secure(folder);
+    }
     std::fs::write(folder.join("server.properties"), properties).expect("a writable folder");
+}
+
+/// Makes the broker a key and a certificate for 127.0.0.1. Gives what its configuration needs for the secured port.
+fn secure(folder: &Path) -> String {
+    let (store, password) = (folder.join("key.p12"), "only-for-tests");
+    let keytool = |arguments: &[&str]| {
+        let mut keytool = Command::new("keytool");
+        keytool.args(arguments).args(["-alias", "broker", "-storepass", password, "-keystore"]).arg(&store);
+        let output = keytool.output().expect("keytool runs, which is part of a JDK");
+        assert!(output.status.success(), "keytool: {output:?}");
+    };
+    let name = ["-dname", "CN=127.0.0.1", "-ext", "san=ip:127.0.0.1", "-ext", "bc=ca:true"];
+    keytool(&[&["-genkeypair", "-keyalg", "EC", "-validity", "2", "-storetype", "PKCS12"], &name[..]].concat());
+    keytool(&["-exportcert", "-rfc", "-file", &folder.join("ca.pem").display().to_string()]);
+    let prefix = "listener.name.secured";
+    let login = "org.apache.kafka.common.security.plain.PlainLoginModule";
+    format!(
+        "\n{prefix}.ssl.keystore.location={}\n{prefix}.ssl.keystore.password={password}\n\
+         {prefix}.ssl.keystore.type=PKCS12\n{prefix}.sasl.enabled.mechanisms=PLAIN\n\
+         {prefix}.plain.sasl.jaas.config={login} required user_{}=\"{}\";\n",
+        store.display(),
+        Kafka::USER,
+        Kafka::PASSWORD
+    )
 }
 
 /// The quick compiler alone nearly halves the work of a start.

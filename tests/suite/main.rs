@@ -13,5 +13,6 @@ mod faults;
 mod pipeline;
 mod plugin_author;
 mod proof;
+mod security;
 mod signals;
 mod tables;

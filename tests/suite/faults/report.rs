@@ -5,7 +5,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Fault, Task};
+use super::{Fault, Task, Way};
 
 /// What a try that went well has to say.
 pub(super) struct Tried {
@@ -51,17 +51,19 @@ impl Report {
         }
     }
 
-    /// Writes the table to the file that `WEIR_FAULT_TABLE` names, if it does.
+    /// Writes the README's table to the file that `WEIR_FAULT_TABLE` names, if it does.
     pub(super) fn write(&self, faults: &[Fault]) {
         let Ok(file) = std::env::var("WEIR_FAULT_TABLE") else { return };
         let mut text = String::from(
-            "| # | where | tries | met | spans | dead letters | lost | doubled |\n|---|---|---|---|---|---|---|---|\n",
+            "| # | where | tries | met | spans | lost | doubled | tests |\n|---|---|---|---|---|---|---|---|\n",
         );
         for fault in faults {
             let Some(line) = self.lines.get(&fault.number) else { continue };
-            let Line { tries, met, spans, letters } = line;
+            let Line { tries, met, spans, .. } = line;
             let (number, place) = (fault.number, fault.place);
-            let _ = writeln!(text, "| {number} | {place} | {tries} | {met} | {spans} | {letters} | 0 | 0 |");
+            let ways: Vec<String> = fault.ways.iter().map(link).collect();
+            let ways = ways.join(", ");
+            let _ = writeln!(text, "| {number} | {place} | {tries} | {met} | {spans} | 0 | 0 | {ways} |");
         }
         for failure in &self.failures {
             let _ = writeln!(text, "\nFAILED: {failure}");
@@ -71,5 +73,13 @@ impl Report {
 
     pub(super) fn assert_well(&self) {
         assert!(self.failures.is_empty(), "{} tries failed:\n{}", self.failures.len(), self.failures.join("\n"));
+    }
+}
+
+/// A way and where it is written down.
+fn link(way: &Way) -> String {
+    match way {
+        Way::At { point, action, .. } => format!("[`{point}:{action}`](tests/suite/faults.rs)"),
+        Way::Act { name, .. } => format!("[`{name}`](tests/suite/faults/acts.rs)"),
     }
 }
