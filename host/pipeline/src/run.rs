@@ -310,6 +310,8 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
     }
 
     fn taken(&mut self, wanted: &[(TopicPartition, Generation)], taken: Vec<Taken>) -> Result<(), Error> {
+        // Whoever committed these may have died before the ack: without it monitors would see a lag until the next.
+        let mut next = BTreeMap::new();
         for taken in taken {
             let Some(partition) = self.partitions.get_mut(&taken.source) else { continue };
             if !wanted.contains(&(taken.source.clone(), partition.generation)) {
@@ -317,8 +319,10 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
             }
             partition.next = taken.next();
             self.ports.source.seek(&taken.source, partition.next, partition.generation)?;
+            next.insert(taken.source.clone(), partition.next);
             partition.taken = Some(taken);
         }
+        self.ports.source.ack(&next);
         Ok(())
     }
 
