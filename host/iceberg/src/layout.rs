@@ -14,6 +14,7 @@ use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
 mod dictionary;
 mod gather;
+mod keys;
 mod order;
 mod partition;
 #[cfg(test)]
@@ -21,7 +22,8 @@ mod tests;
 mod transform;
 
 pub(crate) use dictionary::shrink;
-pub(crate) use gather::{Column, TooLarge, runs};
+pub(crate) use gather::{Column, Run, TooLarge, runs};
+pub(crate) use keys::Order;
 pub(crate) use order::Sorted;
 pub use partition::Partitioned;
 pub(crate) use transform::text_prefix;
@@ -75,27 +77,15 @@ impl Layout {
     /// # Errors
     /// Transforms that are unknown or make no sense for their column.
     pub fn new(metadata: &TableMetadata, file: &Schema) -> Result<Self, LayoutError> {
-        let key = |what, name: &str, source_id, transform| {
-            Key::new(metadata, file, source_id, transform).map_err(|reason| LayoutError::Unsupported {
-                what,
-                name: name.to_string(),
-                reason,
-            })
-        };
         let fields = metadata.default_partition_spec().fields().iter();
-        let partition = fields.map(|f| key("partition field", &f.name, f.source_id, f.transform));
-        let sort = metadata.default_sort_order();
-        let order = sort.fields.iter().map(|f| {
-            let name = metadata.current_schema().name_by_field_id(f.source_id).unwrap_or("?");
-            Ok(SortKey {
-                key: key("sort field", name, f.source_id, f.transform)?,
-                is_descending: f.direction == SortDirection::Descending,
-                nulls_first: f.null_order == NullOrder::First,
-            })
+        let partition = fields.map(|f| {
+            let unsupported = unsupported("partition field", &f.name);
+            Key::new(metadata, file, f.source_id, f.transform).map_err(unsupported)
         });
+        let sort = metadata.default_sort_order();
         Ok(Self {
             partition: partition.collect::<Result<_, _>>()?,
-            order: order.collect::<Result<_, LayoutError>>()?,
+            order: sort_keys(metadata, file)?,
             sort_order_id: (!sort.is_unsorted()).then(|| i32::try_from(sort.order_id).ok()).flatten(),
         })
     }
@@ -151,6 +141,23 @@ impl Layout {
     pub(crate) fn sorted(&self, batches: &[&RecordBatch]) -> Result<Sorted, LayoutError> {
         Sorted::new(&self.order, batches)
     }
+}
+
+fn unsupported(what: &'static str, name: &str) -> impl FnOnce(String) -> LayoutError {
+    move |reason| LayoutError::Unsupported { what, name: name.to_string(), reason }
+}
+
+/// The table's default sort order, bound to the columns of some rows.
+fn sort_keys(metadata: &TableMetadata, file: &Schema) -> Result<Vec<SortKey>, LayoutError> {
+    let key = |f: &iceberg::spec::SortField| {
+        let name = metadata.current_schema().name_by_field_id(f.source_id).unwrap_or("?");
+        Ok(SortKey {
+            key: Key::new(metadata, file, f.source_id, f.transform).map_err(unsupported("sort field", name))?,
+            is_descending: f.direction == SortDirection::Descending,
+            nulls_first: f.null_order == NullOrder::First,
+        })
+    };
+    metadata.default_sort_order().fields.iter().map(key).collect()
 }
 
 impl Key {

@@ -9,6 +9,7 @@ mod fixture;
 
 pub mod catalog;
 pub mod commit;
+pub mod compact;
 pub mod expire;
 pub mod layout;
 pub mod letters;

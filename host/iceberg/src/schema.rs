@@ -9,11 +9,13 @@ use arrow_schema::{DataType, Field, TimeUnit};
 use iceberg::spec::{ListType, MapType, NestedField, NestedFieldRef, PrimitiveType, Schema, StructType, Type};
 use weir_pipeline::transform::TableSchema;
 
+mod by_id;
 mod mapping;
 mod reconcile;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use by_id::{by_id, file_schema};
 pub use mapping::Mapping;
 pub use reconcile::{Missing, Reconciled, add_columns, reconcile};
 
@@ -61,6 +63,16 @@ pub enum SchemaError {
         column: String,
         /// Its type in the plugin.
         ours: String,
+    },
+    /// A data file's column that is not the table's.
+    #[error("column {column} is {theirs} in the table and {found} in the file")]
+    InFile {
+        /// The column, with the fields that lead to it.
+        column: String,
+        /// Its type in the table.
+        theirs: String,
+        /// What the file has.
+        found: String,
     },
     /// Rows that are not what the plugin promised.
     #[error("the plugin's rows do not fit its schema: {0}")]

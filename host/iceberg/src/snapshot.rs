@@ -3,7 +3,7 @@
 //! The manifests and their list are written and durable when a stage is done; no catalog knows them until a swap takes
 //! the updates. A stage is for one head: after a lost swap the same data files are staged again on the new one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use iceberg::io::FileIO;
 use iceberg::spec::{
@@ -17,15 +17,18 @@ use crate::metadata;
 use crate::store::StoreError;
 
 mod merge;
+mod replace;
 mod summary;
 #[cfg(test)]
 mod tests;
 
-/// What a snapshot does to a table. An append, of no files where there are none.
+/// What a snapshot does to a table. An append, of no files where there are none, or a replace.
 #[derive(Clone, Debug, Default)]
 pub struct Operation<'a> {
     /// Data files to add.
     pub added: &'a [DataFile],
+    /// What the added files replace: the same rows in other files.
+    pub replaced: Option<Replaced<'a>>,
     /// The partition spec they were written for.
     pub spec_id: i32,
     /// A schema to make the current one, with ids that the table has not used. The snapshot is the first of it.
@@ -36,6 +39,17 @@ pub struct Operation<'a> {
     pub properties: Properties<'a>,
     /// The wall clock, milliseconds since 1970. The snapshot's time is never before the last update plus one.
     pub now_ms: i64,
+}
+
+/// Files that go because others hold their rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Replaced<'a> {
+    /// The files. All must be live in the head.
+    pub files: &'a [DataFile],
+    /// The manifests of the head that hold them, by location.
+    pub manifests: &'a BTreeSet<String>,
+    /// The data sequence number of each added file.
+    pub sequences: &'a [i64],
 }
 
 /// Makes table properties of the new snapshot's id and sequence number.
@@ -115,9 +129,14 @@ pub async fn stage(file_io: &FileIO, base: &TableMetadata, operation: Operation<
         uuid: Uuid::new_v4(),
         written: Vec::new(),
     };
-    let mut manifests = merge::merge(&mut stage, existing(file_io, base).await?).await?;
+    let (untouched, rewritten) = match operation.replaced {
+        Some(replaced) => replace::take_out(&mut stage, existing(file_io, base).await?, replaced).await?,
+        None => (existing(file_io, base).await?, Vec::new()),
+    };
+    let mut manifests = merge::merge(&mut stage, untouched).await?;
+    manifests.extend(rewritten);
     if !operation.added.is_empty() {
-        manifests.push(stage.added_manifest(operation.spec_id, operation.added).await?);
+        manifests.push(stage.added_manifest(&operation).await?);
     }
     let (list, row_range) = stage.list(manifests).await?;
 
@@ -128,13 +147,14 @@ pub async fn stage(file_io: &FileIO, base: &TableMetadata, operation: Operation<
     let with_schema = builder.clone().build().map(|built| built.metadata.current_schema_id());
     // Building alone asks the clock, which may be behind the table's; only an added schema makes the question needed.
     let schema_id = if operation.schema.is_some() { with_schema? } else { base.current_schema_id() };
+    let kind = if operation.replaced.is_some() { Kind::Replace } else { Kind::Append };
     let snapshot = Snapshot::builder()
         .with_snapshot_id(stage.id)
         .with_parent_snapshot_id(base.current_snapshot_id())
         .with_sequence_number(base.next_sequence_number())
         .with_timestamp_ms(operation.now_ms.max(base.last_updated_ms() + 1))
         .with_manifest_list(list)
-        .with_summary(summary::summary(base, Kind::Append, &operation))
+        .with_summary(summary::summary(base, kind, &operation))
         .with_schema_id(schema_id);
     let snapshot = match row_range {
         Some((first, added)) => snapshot.with_row_range(first, added).build(),
@@ -225,11 +245,12 @@ impl Stage<'_> {
         })
     }
 
-    async fn added_manifest(&mut self, spec_id: i32, files: &[DataFile]) -> Result<ManifestFile, StageError> {
-        let mut writer = self.manifest_writer(spec_id)?;
-        for file in files {
-            // Its sequence number is the snapshot's, which it inherits.
-            writer.add_file(file.clone(), -1)?;
+    async fn added_manifest(&mut self, operation: &Operation<'_>) -> Result<ManifestFile, StageError> {
+        let mut writer = self.manifest_writer(operation.spec_id)?;
+        let sequences = operation.replaced.map_or(&[][..], |replaced| replaced.sequences);
+        for (index, file) in operation.added.iter().enumerate() {
+            // Its sequence number is the snapshot's, which it inherits, unless its rows are older.
+            writer.add_file(file.clone(), sequences.get(index).copied().unwrap_or(-1))?;
         }
         Ok(writer.write_manifest_file().await?)
     }

@@ -204,6 +204,7 @@ impl Table for IcebergTable {
         let operation = Operation {
             added: change.files.as_ref().map_or(&[], |files| &files.files[..]),
             spec_id: change.files.as_ref().map_or(base.metadata.default_partition_spec_id(), |files| files.spec_id),
+            replaced: None,
             schema: None,
             summary: change.summary.clone(),
             properties: Properties::new(&properties),

@@ -18,7 +18,7 @@ const ATTEMPTS_MAX: u32 = 20;
 /// The pause after the first that failed; each is longer by as much.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The summary key of such a commit.
-const MAINTENANCE: &str = "weir.maintenance";
+pub(crate) const MAINTENANCE: &str = "weir.maintenance";
 
 /// Why it did not come about.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@
 //! uploaded when the epoch ends. Either way they are durable when [`Writer::close`] returns, and nobody refers to them
 //! before.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ use weir_pipeline::error::Error;
 use weir_pipeline::sink::{Epoch, Files};
 
 use crate::schema::Mapping;
-use crate::store::{Store, local};
+use crate::store::Store;
 
 mod buffer;
 mod coded;
@@ -35,14 +35,15 @@ mod metrics;
 mod partition;
 mod paths;
 mod plan;
+mod rewriting;
 #[cfg(test)]
 mod tests;
 mod upload;
 
 pub use error::WriteError;
+pub(crate) use rewriting::{Rewriting, Rewritten, Run, RunWriter, Scratch, make_durable};
 
 use buffer::{Buffer, Buffered};
-use file::ClosedFile;
 use paths::Names;
 use plan::{Plan, Spill};
 
@@ -284,7 +285,7 @@ impl Inner {
         let closed = flush::close(&mut buffer, self.encoders_max).await;
         drop(turn);
         let done = match closed {
-            Ok(files) => self.make_durable(&files).await.map(|()| files),
+            Ok(files) => upload::make_durable(&self.store, &files).await.map(|()| files),
             Err(e) => Err(e),
         };
         match done {
@@ -327,19 +328,6 @@ impl Inner {
         }
         state.epochs.insert(epoch, flushed);
         result
-    }
-
-    async fn make_durable(&self, files: &[ClosedFile]) -> Result<(), WriteError> {
-        upload::upload(&self.store, files).await?;
-        let local = files.iter().filter(|f| !f.place.is_remote);
-        let folders: HashSet<PathBuf> = local.filter_map(|f| f.place.path.parent().map(PathBuf::from)).collect();
-        flush::blocking(move || {
-            for path in folders {
-                local::sync_folder(&path).map_err(|source| WriteError::Io { doing: "sync", path, source })?;
-            }
-            Ok(())
-        })
-        .await
     }
 }
 

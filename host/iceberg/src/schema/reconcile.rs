@@ -104,7 +104,7 @@ fn extend_type(id: i32, inside: &Type, additions: &HashMap<Option<i32>, Vec<Nest
     }
 }
 
-fn join(path: &str, name: &str) -> String {
+pub(super) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_string() } else { format!("{path}.{name}") }
 }
 
@@ -235,17 +235,17 @@ fn other_type(path: &str, ours: &DataType, theirs: &Type) -> SchemaError {
     SchemaError::OtherType { column: path.to_string(), theirs: theirs.to_string(), ours, hint }
 }
 
-fn file_field(their: &NestedField, data_type: DataType) -> FieldRef {
+pub(super) fn file_field(their: &NestedField, data_type: DataType) -> FieldRef {
     let id = HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_string(), their.id.to_string())]);
     Arc::new(Field::new(&their.name, data_type, !their.required).with_metadata(id))
 }
 
-fn entries_field(key: FieldRef, value: FieldRef) -> FieldRef {
+pub(super) fn entries_field(key: FieldRef, value: FieldRef) -> FieldRef {
     Arc::new(Field::new("key_value", DataType::Struct(Fields::from(vec![key, value])), false))
 }
 
 /// How a file holds a table's type where the plugin has no say in it.
-fn file_type(theirs: &Type) -> DataType {
+pub(super) fn file_type(theirs: &Type) -> DataType {
     let field = |f: &NestedFieldRef| file_field(f, file_type(&f.field_type));
     match theirs {
         Type::Struct(s) => DataType::Struct(s.fields().iter().map(field).collect()),

@@ -24,6 +24,9 @@ pub(super) fn summary(base: &TableMetadata, kind: Kind, operation: &Operation<'_
     for file in operation.added {
         collector.add_file(file, base.current_schema().clone(), spec.clone());
     }
+    for file in operation.replaced.map_or(&[][..], |replaced| replaced.files) {
+        collector.remove_file(file, base.current_schema().clone(), spec.clone());
+    }
     // The standard keys win over any of the same name.
     let mut properties: HashMap<String, String> = operation.summary.clone().into_iter().collect();
     properties.extend(collector.build());

@@ -53,6 +53,18 @@ impl PartitionFiles {
         self.end_what_is_full(plan, usize::MAX)
     }
 
+    /// Adds rows in the order they have, `left` more of which belong into the same file.
+    pub(super) fn append(
+        &mut self,
+        plan: &Plan,
+        columns: &[ArrayRef],
+        rows: usize,
+        left: usize,
+    ) -> Result<(), WriteError> {
+        self.file(plan)?.write(columns, rows)?;
+        self.end_what_is_full(plan, left)
+    }
+
     fn file(&mut self, plan: &Plan) -> Result<&mut GrowingFile, WriteError> {
         let file = match self.growing.take() {
             Some(file) => file,
@@ -76,7 +88,7 @@ impl PartitionFiles {
             // What was expected may not be what it is once it is compressed.
             file.end_group()?;
             if file.bytes() >= plan.encoding.file_bytes / 4 * 3 {
-                return self.close_file(plan);
+                return self.close_file(plan, self.is_ordered);
             }
         } else if file.group_bytes() >= plan.encoding.row_group_bytes {
             file.end_group()?;
@@ -84,9 +96,10 @@ impl PartitionFiles {
         Ok(())
     }
 
-    fn close_file(&mut self, plan: &Plan) -> Result<(), WriteError> {
+    /// Closes the growing file, if there is one.
+    pub(super) fn close_file(&mut self, plan: &Plan, is_ordered: bool) -> Result<(), WriteError> {
         if let Some(file) = self.growing.take() {
-            let sort_order_id = plan.layout.sort_order_id().filter(|_| self.is_ordered);
+            let sort_order_id = plan.layout.sort_order_id().filter(|_| is_ordered);
             self.closed.push(file.close(&self.values, plan.spec.spec_id(), sort_order_id)?);
         }
         Ok(())
@@ -94,7 +107,7 @@ impl PartitionFiles {
 
     /// Closes the growing file, and gives all.
     pub(super) fn close(&mut self, plan: &Plan) -> Result<Vec<ClosedFile>, WriteError> {
-        self.close_file(plan)?;
+        self.close_file(plan, self.is_ordered)?;
         Ok(std::mem::take(&mut self.closed))
     }
 }

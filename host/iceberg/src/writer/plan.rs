@@ -86,7 +86,8 @@ impl Spill {
         Self { above, folder: OnceCell::new() }
     }
 
-    fn folder(&self) -> Result<PathBuf, WriteError> {
+    /// The folder, made where it is not there.
+    pub(super) fn folder(&self) -> Result<PathBuf, WriteError> {
         if let Some((folder, _)) = self.folder.get() {
             return Ok(folder.clone());
         }

@@ -1,10 +1,14 @@
 //! Files to the warehouse's object store.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
+
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectStoreExt, PutPayload};
 
 use super::WriteError;
 use super::file::ClosedFile;
+use super::flush;
 use crate::store::{Store, local};
 
 /// Files at once. More would share the same line.
@@ -13,6 +17,20 @@ const FILES_AT_ONCE: usize = 4;
 const PART_BYTES: u64 = 32 << 20;
 /// Parts of one file at once.
 const PARTS_AT_ONCE: usize = 2;
+
+/// Makes closed files outlive a power cut, wherever they belong.
+pub(super) async fn make_durable(store: &Store, files: &[ClosedFile]) -> Result<(), WriteError> {
+    upload(store, files).await?;
+    let local = files.iter().filter(|f| !f.place.is_remote);
+    let folders: HashSet<PathBuf> = local.filter_map(|f| f.place.path.parent().map(PathBuf::from)).collect();
+    flush::blocking(move || {
+        for path in folders {
+            local::sync_folder(&path).map_err(|source| WriteError::Io { doing: "sync", path, source })?;
+        }
+        Ok(())
+    })
+    .await
+}
 
 /// Uploads the files that are to be, and deletes them here.
 pub(super) async fn upload(store: &Store, files: &[ClosedFile]) -> Result<(), WriteError> {
