@@ -79,6 +79,15 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     quantity::duration(text).map_err(|flaw| format!("{}: {}", flaw.message, flaw.help))
 }
 
+/// A size of the command line: bytes as a plain number, which is what other engines take, or a number with its unit.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let parsed = match text.parse::<u64>() {
+        Ok(number) => Ok(number),
+        Err(_) => quantity::size_bytes(text).map_err(|flaw| format!("{}: {}", flaw.message, flaw.help)),
+    };
+    parsed.and_then(|bytes| if bytes > 0 { Ok(bytes) } else { Err("the size is 0".to_string()) })
+}
+
 /// Reads and checks one file.
 ///
 /// # Errors

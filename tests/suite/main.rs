@@ -4,6 +4,7 @@ mod bad_input;
 mod catalogs;
 mod chains;
 mod command_line;
+mod compaction;
 mod components;
 mod dead_letters;
 mod engines;

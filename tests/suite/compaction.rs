@@ -1,0 +1,166 @@
+//! Files become fewer and rows stay what they are, while a pipeline runs and whatever is killed: `weir table compact`.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use weir_tests::process::command;
+use weir_tests::{Oracle, S3, SpanIds, Spark, Table, Weir};
+
+use crate::catalogs::s3_section;
+use crate::pipeline::{LIMIT, Pipeline, said};
+use crate::tables::add;
+
+/// What a command wrote as JSON lines; it must have ended well.
+fn json(args: &[&str]) -> Vec<Value> {
+    let output = Weir::output(args);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {text}");
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+/// Compacts the spans' table, and gives what the command said of it.
+fn compact(pipeline: &Pipeline, more: &[&str]) -> Value {
+    let file = pipeline.file();
+    let mut args = vec!["table", "compact", "--output", "json", file.as_str(), "telemetry.traces"];
+    args.extend(more);
+    json(&args).remove(0)
+}
+
+/// The live data files as PyIceberg lists them, each once.
+fn files(table: &Table) -> usize {
+    let files = Oracle::shared().files(table);
+    let paths: HashSet<&str> = files.iter().filter_map(|f| f["file_path"].as_str()).collect();
+    assert_eq!(paths.len(), files.len(), "a file is listed twice");
+    files.len()
+}
+
+/// Every value of every row as PyIceberg reads it.
+fn rows(table: &Table) -> Vec<String> {
+    let mut rows: Vec<String> = Oracle::shared().rows(table, &[]).iter().map(Value::to_string).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// Ingests some rounds, a commit or more each.
+fn ingest(pipeline: &Pipeline, rounds: std::ops::Range<u64>) -> SpanIds {
+    let mut made: Option<SpanIds> = None;
+    for seed in rounds {
+        let more = pipeline.produce(seed, 12, 50);
+        pipeline.run_well();
+        match &mut made {
+            Some(made) => add(made, &more),
+            None => made = Some(more),
+        }
+    }
+    made.unwrap()
+}
+
+fn verified(pipeline: &Pipeline) {
+    let output = Weir::output(&["verify", pipeline.file().as_str()]);
+    let text = said(&output);
+    assert!(output.status.success() && text.contains("telemetry.traces: proven"), "{text}");
+}
+
+#[test]
+fn fewer_files_hold_the_same_rows_for_pyiceberg_duckdb_and_spark() {
+    let pipeline = Pipeline::new("compacted", 2);
+    let made = ingest(&pipeline, 1..7);
+    let table = pipeline.traces();
+    let (files_before, rows_before) = (files(&table), rows(&table));
+    let planned = compact(&pipeline, &["--dry-run", "--min-input-files", "2"]);
+    assert_eq!((files(&table), planned["dry_run"].as_bool()), (files_before, Some(true)));
+    let done = compact(&pipeline, &["--min-input-files", "2"]);
+    let (count, after) = (made.count, files(&table));
+    assert_eq!((done["rows"].as_u64(), done["files_before"].as_u64()), (Some(count), Some(files_before as u64)));
+    assert_eq!(done["files_after"].as_u64(), Some(after as u64));
+    assert!(after * 5 <= files_before, "{files_before} files became {after}");
+    assert_eq!(rows(&table), rows_before);
+    let folder = pipeline.lake().join("telemetry/traces");
+    let duck = Oracle::shared().duckdb(&format!(
+        "load iceberg; select count(*), count(distinct span_id) from iceberg_scan('{}')",
+        folder.display()
+    ));
+    assert_eq!(duck, [[count, count].map(Value::from)]);
+    let spark = Spark::shared()
+        .hadoop(&pipeline.lake())
+        .sql("select count(*) as rows, count(distinct span_id) as ids from lakehouse.telemetry.traces");
+    assert_eq!(Value::from(spark), serde_json::json!([{"rows": count, "ids": count}]));
+    verified(&pipeline);
+    // All in one order, and once more nothing is to be done.
+    let sorted = compact(&pipeline, &["--strategy", "sort", "--rewrite-all"]);
+    assert_eq!(sorted["rows"].as_u64(), Some(count));
+    assert_eq!(compact(&pipeline, &["--min-input-files", "2"])["groups"].as_u64(), Some(0));
+    assert_eq!(rows(&table), rows_before);
+    // The pipeline goes on from where it was.
+    let mut all = made;
+    add(&mut all, &ingest(&pipeline, 7..8));
+    assert_eq!(Oracle::shared().span_ids(&table), all);
+    verified(&pipeline);
+}
+
+#[test]
+fn a_running_pipeline_is_not_disturbed_and_each_row_is_there_once() {
+    let pipeline = Pipeline::new("compacted-running", 3);
+    let table = pipeline.traces();
+    let mut running = pipeline.start();
+    let mut made: Option<SpanIds> = None;
+    let mut replaced = 0;
+    for seed in 1..9 {
+        let more = pipeline.produce(seed, 12, 50);
+        match &mut made {
+            Some(made) => add(made, &more),
+            None => made = Some(more),
+        }
+        let count = made.as_ref().map_or(0, |made| made.count);
+        running.wait(LIMIT, || Oracle::shared().span_ids(&table).count >= count);
+        let done = compact(&pipeline, &["--min-input-files", "2"]);
+        assert_eq!(done["given_up"], Value::Array(Vec::new()), "{done}");
+        replaced += done["files_before"].as_u64().unwrap();
+    }
+    let log = running.log();
+    assert!(!log.contains("fenced"), "{log}");
+    assert!(running.stop().success());
+    assert!(replaced > 0);
+    assert_eq!(Oracle::shared().span_ids(&table), made.unwrap());
+    verified(&pipeline);
+}
+
+#[test]
+fn killed_around_its_commit_the_table_is_right_and_the_next_one_does_what_is_left() {
+    for (point, lands) in [("list-written", false), ("version-made", true), ("swapped", true)] {
+        let pipeline = Pipeline::new(&format!("compacted-killed-{point}"), 1);
+        let made = ingest(&pipeline, 1..4);
+        let table = pipeline.traces();
+        let (before, rows_before) = (files(&table), rows(&table));
+        let file = pipeline.file();
+        let mut weir = command(Weir::binary());
+        weir.args(["table", "compact", "--min-input-files", "2", file.as_str(), "telemetry.traces"]);
+        weir.env("WEIR_FAULT", format!("{point}:1:abort"));
+        let mut killed = Weir::start_command(weir);
+        assert!(!killed.wait_end(LIMIT).success(), "{point}: {}", killed.log());
+        assert_eq!(files(&table) < before, lands, "{point}");
+        assert_eq!(rows(&table), rows_before, "{point}");
+        verified(&pipeline);
+        compact(&pipeline, &["--min-input-files", "2"]);
+        assert!(files(&table) < before, "{point}");
+        assert_eq!(Oracle::shared().span_ids(&table), made, "{point}");
+        verified(&pipeline);
+    }
+}
+
+#[test]
+fn a_table_in_an_object_store_is_compacted_over_local_disk() {
+    let s3 = S3::start();
+    s3.create_bucket("lake");
+    let mut pipeline = Pipeline::new("compacted-s3", 1);
+    pipeline.sink = "catalog = { type = \"hadoop\" }\nwarehouse = \"s3://lake/warehouse\"".into();
+    pipeline.sections = s3_section(&s3);
+    let made = ingest(&pipeline, 1..4);
+    let table = Table::hadoop("s3://lake/warehouse", "telemetry.traces").with(s3.pyiceberg());
+    let (before, rows_before) = (files(&table), rows(&table));
+    let done = compact(&pipeline, &["--min-input-files", "2"]);
+    assert_eq!((done["rows"].as_u64(), done["failed"].clone()), (Some(made.count), Value::Array(Vec::new())));
+    assert!(files(&table) < before);
+    assert_eq!(rows(&table), rows_before);
+    verified(&pipeline);
+}
