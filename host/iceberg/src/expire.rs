@@ -17,7 +17,7 @@ use iceberg::{TableIdent, TableUpdate};
 use crate::catalog::{Catalog, CatalogError};
 use crate::reach::{Reach, ReachError, name_of};
 use crate::store::Store;
-use crate::upkeep::{self, UpkeepError};
+use crate::upkeep::{self, UpkeepError, What};
 
 #[cfg(test)]
 mod tests;
@@ -115,7 +115,7 @@ pub async fn expire(
         let doomed = doomed(head, retention, now_ms).unwrap_or_default();
         (!doomed.is_empty()).then(|| removals(head, &doomed))
     };
-    let (before, after) = upkeep::commit(catalog, ident, "expire", changes).await?;
+    let (before, after) = upkeep::commit(catalog, ident, What::Expire, changes).await?;
     let Some(after) = after else {
         return Ok(Expiry { kept: before.metadata.snapshots().len(), ..Expiry::default() });
     };

@@ -13,6 +13,7 @@ pub mod compact;
 pub mod expire;
 pub mod layout;
 pub mod letters;
+pub mod manifests;
 pub mod metadata;
 pub mod orphans;
 pub mod properties;
@@ -23,6 +24,7 @@ pub mod store;
 pub mod table;
 pub mod upkeep;
 pub mod verify;
+pub mod views;
 pub mod writer;
 
 pub use iceberg::TableIdent;

@@ -22,7 +22,7 @@ use crate::catalog::{Catalog, CatalogError, Loaded};
 use crate::metadata;
 use crate::reach::{Reach, ReachError, name_of};
 use crate::store::{Store, StoreError};
-use crate::upkeep::{self, UpkeepError};
+use crate::upkeep::{self, UpkeepError, What};
 
 #[cfg(test)]
 mod tests;
@@ -103,7 +103,7 @@ pub async fn find(catalog: &Catalog, ident: &TableIdent, age: Duration) -> Resul
 /// # Errors
 /// What cannot be reached or read; a table that changes in a way that commits do not.
 pub async fn remove(catalog: &Catalog, ident: &TableIdent, age: Duration) -> Result<Survey, OrphanError> {
-    let moved = match upkeep::commit(catalog, ident, "orphans", |_| Some(Vec::new())).await? {
+    let moved = match upkeep::commit(catalog, ident, What::Orphans, |_| Some(Vec::new())).await? {
         (_, Some(moved)) | (moved, None) => moved,
     };
     let (mut survey, head, reach) = look(catalog, ident, &moved, age).await?;

@@ -29,6 +29,8 @@ pub struct Operation<'a> {
     pub added: &'a [DataFile],
     /// What the added files replace: the same rows in other files.
     pub replaced: Option<Replaced<'a>>,
+    /// Whether all small manifests are merged, and not only when they have grown many. A replace, of no files.
+    pub merges_manifests: bool,
     /// The partition spec they were written for.
     pub spec_id: i32,
     /// A schema to make the current one, with ids that the table has not used. The snapshot is the first of it.
@@ -133,7 +135,7 @@ pub async fn stage(file_io: &FileIO, base: &TableMetadata, operation: Operation<
         Some(replaced) => replace::take_out(&mut stage, existing(file_io, base).await?, replaced).await?,
         None => (existing(file_io, base).await?, Vec::new()),
     };
-    let mut manifests = merge::merge(&mut stage, untouched).await?;
+    let mut manifests = merge::merge(&mut stage, untouched, operation.merges_manifests).await?;
     manifests.extend(rewritten);
     if !operation.added.is_empty() {
         manifests.push(stage.added_manifest(&operation).await?);
@@ -147,7 +149,7 @@ pub async fn stage(file_io: &FileIO, base: &TableMetadata, operation: Operation<
     let with_schema = builder.clone().build().map(|built| built.metadata.current_schema_id());
     // Building alone asks the clock, which may be behind the table's; only an added schema makes the question needed.
     let schema_id = if operation.schema.is_some() { with_schema? } else { base.current_schema_id() };
-    let kind = if operation.replaced.is_some() { Kind::Replace } else { Kind::Append };
+    let kind = if operation.replaced.is_some() || operation.merges_manifests { Kind::Replace } else { Kind::Append };
     let snapshot = Snapshot::builder()
         .with_snapshot_id(stage.id)
         .with_parent_snapshot_id(base.current_snapshot_id())
@@ -167,6 +169,12 @@ pub async fn stage(file_io: &FileIO, base: &TableMetadata, operation: Operation<
     }
     let requirements = requirements(base, operation.schema.is_some());
     Ok(Staged { requirements, updates, snapshot_id: stage.id, written: stage.written })
+}
+
+/// How many manifests a head has, and how many it would have if the small ones were merged.
+pub async fn manifests(file_io: &FileIO, base: &TableMetadata) -> Result<(usize, usize), StageError> {
+    let existing = existing(file_io, base).await?;
+    Ok((existing.len(), merge::merged_count(base, existing)))
 }
 
 fn check_partitions(base: &TableMetadata, operation: &Operation<'_>) -> Result<(), StageError> {

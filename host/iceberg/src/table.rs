@@ -29,7 +29,7 @@ mod open;
 #[cfg(test)]
 mod tests;
 
-pub use open::OpenError;
+pub use open::{MADE_BY, OpenError};
 
 /// Targets remembered for the guard: epochs under way were written for the newest or the one before.
 const TARGETS_MAX: usize = 8;
@@ -205,6 +205,7 @@ impl Table for IcebergTable {
             added: change.files.as_ref().map_or(&[], |files| &files.files[..]),
             spec_id: change.files.as_ref().map_or(base.metadata.default_partition_spec_id(), |files| files.spec_id),
             replaced: None,
+            merges_manifests: false,
             schema: None,
             summary: change.summary.clone(),
             properties: Properties::new(&properties),

@@ -1,4 +1,4 @@
-//! Commits that serve a table's upkeep: an empty snapshot, and what else is to change with it.
+//! Commits that serve a table's upkeep: a snapshot of no files, and what else is to change with it.
 //!
 //! They touch no pipeline's offsets. The snapshot makes the head move, so that a commit under way must stage again.
 
@@ -19,6 +19,27 @@ const ATTEMPTS_MAX: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 /// The summary key of such a commit.
 pub(crate) const MAINTENANCE: &str = "weir.maintenance";
+
+/// What such a commit is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum What {
+    /// It removes snapshots.
+    Expire,
+    /// It moves the head before files are deleted.
+    Orphans,
+    /// It merges manifests.
+    RewriteManifests,
+}
+
+impl What {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Expire => "expire",
+            Self::Orphans => "orphans",
+            Self::RewriteManifests => "rewrite-manifests",
+        }
+    }
+}
 
 /// Why it did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +63,7 @@ pub enum UpkeepError {
 pub(crate) async fn commit(
     catalog: &Catalog,
     ident: &TableIdent,
-    what: &str,
+    what: What,
     changes: impl Fn(&TableMetadata) -> Option<Vec<TableUpdate>>,
 ) -> Result<(Loaded, Option<Loaded>), UpkeepError> {
     let mut last = String::new();
@@ -60,8 +81,9 @@ pub(crate) async fn commit(
             return Err(UpkeepError::Refused(format!("{ident} has format version 1, which is not written here")));
         }
         let Some(changes) = changes(&loaded.metadata) else { return Ok((loaded, None)) };
-        let summary = [(MAINTENANCE, what), (checkpoint::VERSION, env!("CARGO_PKG_VERSION"))];
+        let summary = [(MAINTENANCE, what.name()), (checkpoint::VERSION, env!("CARGO_PKG_VERSION"))];
         let operation = Operation {
+            merges_manifests: what == What::RewriteManifests,
             spec_id: loaded.metadata.default_partition_spec_id(),
             summary: summary.into_iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
             now_ms: chrono::Utc::now().timestamp_millis(),

@@ -41,6 +41,7 @@ mod tests;
 mod upload;
 
 pub use error::WriteError;
+pub(crate) use paths::partition_folder as partition_name;
 pub(crate) use rewriting::{Rewriting, Rewritten, Run, RunWriter, Scratch, make_durable};
 
 use buffer::{Buffer, Buffered};

@@ -1,15 +1,18 @@
-//! `weir table`: the upkeep of tables. One file a subcommand.
+//! `weir table`: what tables hold, and their upkeep. One file a subcommand.
 
 mod compact;
 mod expire;
+mod manifests;
 mod orphans;
+mod views;
 
 use clap::Subcommand;
 
 use super::Failure;
 use crate::progress::Format;
+use views::View;
 
-/// Looks after tables.
+/// Shows tables and looks after them.
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -18,8 +21,18 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Shows columns, layout, size and properties.
+    Show(views::Arguments),
+    /// Lists the snapshots that the metadata holds.
+    Snapshots(views::Arguments),
+    /// Lists what was the current snapshot when.
+    History(views::Arguments),
+    /// Lists the live files.
+    Files(views::Arguments),
     /// Rewrites small files as few large ones.
     Compact(compact::Arguments),
+    /// Merges small manifests.
+    RewriteManifests(manifests::Arguments),
     /// Removes old snapshots, and the files that only they reach.
     Expire(expire::Arguments),
     /// Finds files that no commit took, and deletes them.
@@ -28,7 +41,12 @@ enum Command {
 
 pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
     match arguments.command {
+        Command::Show(a) => views::run(View::Show, a, output).await,
+        Command::Snapshots(a) => views::run(View::Snapshots, a, output).await,
+        Command::History(a) => views::run(View::History, a, output).await,
+        Command::Files(a) => views::run(View::Files, a, output).await,
         Command::Compact(a) => compact::run(a, output).await,
+        Command::RewriteManifests(a) => manifests::run(a, output).await,
         Command::Expire(a) => expire::run(a, output).await,
         Command::Orphans(a) => orphans::run(a, output).await,
     }

@@ -39,6 +39,11 @@ impl Pace {
         self.0.is_ended.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it was ended.
+    pub fn has_ended(&self) -> bool {
+        self.0.is_ended.load(Ordering::Relaxed)
+    }
+
     /// Pauses in proportion to the time since the last pause.
     pub(super) fn rest(&self) -> Result<(), CompactError> {
         let mut since = self.0.worked_since.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,13 +51,13 @@ impl Pace {
             // Not for the time between two pieces of work.
             let worked = since.elapsed().min(Duration::from_secs(5));
             let mut left = worked.mul_f64((1.0 - self.0.share) / self.0.share);
-            while left > Duration::ZERO && !self.0.is_ended.load(Ordering::Relaxed) {
+            while left > Duration::ZERO && !self.has_ended() {
                 let pause = left.min(PAUSE_MAX);
                 std::thread::sleep(pause);
                 left -= pause;
             }
         }
         *since = Instant::now();
-        if self.0.is_ended.load(Ordering::Relaxed) { Err(CompactError::Stopped) } else { Ok(()) }
+        if self.has_ended() { Err(CompactError::Stopped) } else { Ok(()) }
     }
 }

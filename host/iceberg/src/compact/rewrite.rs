@@ -41,11 +41,14 @@ pub(super) struct Workshop {
 pub(super) struct Ready {
     pub(super) group: Group,
     pub(super) files: Vec<Rewritten>,
+    /// When its oldest file may have been made, milliseconds since 1970.
+    pub(super) since_ms: i64,
 }
 
 impl Workshop {
     /// Rewrites a group. On error nothing of it is left.
     pub(super) async fn rewrite(&self, group: Group) -> Result<Ready, CompactError> {
+        let since_ms = chrono::Utc::now().timestamp_millis();
         let fetches: Vec<_> = group.files.iter().map(|live| self.fetch(live.file.file_path())).collect();
         let paths: Vec<Fetched> = futures::stream::iter(fetches).buffered(FETCHES).try_collect().await?;
         let (workshop, work) = (self.clone(), group.clone());
@@ -57,7 +60,7 @@ impl Workshop {
             }
             return Err(e.into());
         }
-        Ok(Ready { group, files })
+        Ok(Ready { group, files, since_ms })
     }
 
     /// Brings a file onto this machine, if it is elsewhere.
@@ -110,7 +113,7 @@ impl Workshop {
         target: &WriteTarget,
         out: &mut Rewriting,
     ) -> Result<Content, CompactError> {
-        let a_file = usize::try_from(group.rows().div_ceil(group.outputs.max(1) as u64)).unwrap_or(usize::MAX);
+        let a_file = usize::try_from(group.rows().div_ceil(group.outputs.max(1) as u64)).unwrap_or(usize::MAX).max(1);
         let mut in_file = 0;
         let mut sink = |columns: &[ArrayRef], count: usize| {
             let mut from = 0;

@@ -108,10 +108,17 @@ pub(super) fn select(head: &TableMetadata, held: Held, options: &Options) -> Res
         files.sort_by(|a, b| (a.sequence, a.file.file_path()).cmp(&(b.sequence, b.file.file_path())));
         for files in split(files, options.group_bytes_max as f64) {
             let group = Group { partition: partition.clone(), outputs: outputs(&files, target), files };
-            if is_worth_it(&group, target, options) {
-                selection.groups.extend(packed(group, options.strategy));
-            } else {
+            if !is_worth_it(&group, target, options) {
                 selection.untouched += group.files.len();
+                continue;
+            }
+            for group in packed(group, options.strategy) {
+                // One file among others that has its size already.
+                if is_worth_it(&group, target, &Options { input_files_min: 2, ..options.clone() }) {
+                    selection.groups.push(group);
+                } else {
+                    selection.untouched += group.files.len();
+                }
             }
         }
     }

@@ -23,6 +23,9 @@ const ATTEMPTS_MAX: u32 = 30;
 /// The pause after the first that failed; each is longer by as much, up to a second.
 const PAUSE: Duration = Duration::from_millis(30);
 
+/// Older files are not committed, as no epoch is: orphan removal may have taken them.
+const AGE_MAX_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// Replaces the inputs of each group by its outputs, in one commit. A group that has lost an input gives up; the others
 /// go on. Tells `done` what came of it.
 pub(super) async fn replace(
@@ -107,12 +110,17 @@ impl Swap<'_> {
         } else {
             commit::check_fresh(&head.metadata, self.written_for).err()
         };
+        let now_ms = chrono::Utc::now().timestamp_millis();
+        let is_old = |r: &Ready| now_ms.saturating_sub(r.since_ms) > AGE_MAX_MS;
         let is_live = |r: &Ready| r.group.files.iter().all(|live| held.files.contains_key(live.file.file_path()));
         let ready = std::mem::take(&mut self.ready);
-        let (keep, lost): (Vec<_>, Vec<_>) = ready.into_iter().partition(|r| why.is_none() && is_live(r));
+        let (keep, lost): (Vec<_>, Vec<_>) = ready.into_iter().partition(|r| why.is_none() && is_live(r) && !is_old(r));
         self.ready = keep;
         for group in &lost {
-            let because = why.as_deref().unwrap_or("somebody else has replaced or deleted one of them meanwhile");
+            let because = why.as_deref().unwrap_or(match is_old(group) {
+                true => "rewriting them took more than a day",
+                false => "somebody else has replaced or deleted one of them meanwhile",
+            });
             done.given_up.push(format!("{}: {because}", group.group.name()));
         }
         self.clean_up(lost, done).await;

@@ -303,7 +303,7 @@ async fn a_column_added_later_is_null_a_dropped_one_is_gone_and_a_widened_one_ke
     })
     .await;
     // A reader takes the schema of the head's snapshot: the next one has it.
-    crate::upkeep::commit(&lake.catalog, &ident(), "test", |_| Some(Vec::new())).await.unwrap();
+    crate::upkeep::commit(&lake.catalog, &ident(), crate::upkeep::What::Orphans, |_| Some(Vec::new())).await.unwrap();
     let before = content(&lake).await;
     assert!(before[0].ends_with("| NULL"), "{}", before[0]);
     let done = run(&lake, &options(&lake)).await;

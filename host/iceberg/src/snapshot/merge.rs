@@ -13,21 +13,21 @@ use super::{Stage, StageError};
 /// Manifests read at once.
 const READS: usize = 16;
 
+/// Merges what is worth it; `all` that can be, where somebody asked for it.
 pub(super) async fn merge(
     stage: &mut Stage<'_>,
     manifests: Vec<ManifestFile>,
+    all: bool,
 ) -> Result<Vec<ManifestFile>, StageError> {
-    let settings = Settings::of(stage.base);
+    let mut settings = Settings::of(stage.base);
+    if all {
+        (settings.enabled, settings.count_min) = (true, 2);
+    }
     if !settings.enabled {
         return Ok(manifests);
     }
     let spec_id = stage.base.default_partition_spec_id();
-    // Those of older specs become no more, and some may need columns that the schema no longer has.
-    let (mut candidates, mut kept): (Vec<_>, Vec<_>) = manifests.into_iter().partition(|m| {
-        m.content == ManifestContentType::Data && m.partition_spec_id == spec_id && m.key_metadata.is_none()
-    });
-    candidates.sort_by_key(|m| (m.min_sequence_number, m.sequence_number));
-    let bins = pack(candidates, settings.target_bytes);
+    let (bins, mut kept) = bins(stage.base, manifests, settings.target_bytes);
     let newest = bins.len().saturating_sub(1);
     for (i, bin) in bins.into_iter().enumerate() {
         // One more than there are: the manifest of the snapshot being staged belongs to the newest bin.
@@ -38,6 +38,27 @@ pub(super) async fn merge(
         }
     }
     Ok(kept)
+}
+
+/// How many manifests there are when all that can be are merged.
+pub(super) fn merged_count(base: &TableMetadata, manifests: Vec<ManifestFile>) -> usize {
+    let (bins, kept) = bins(base, manifests, Settings::of(base).target_bytes);
+    bins.len() + kept.len()
+}
+
+/// Those that may be merged, by what goes together, and those that may not.
+fn bins(
+    base: &TableMetadata,
+    manifests: Vec<ManifestFile>,
+    target_bytes: i64,
+) -> (Vec<Vec<ManifestFile>>, Vec<ManifestFile>) {
+    let spec_id = base.default_partition_spec_id();
+    // Those of older specs become no more, and some may need columns that the schema no longer has.
+    let (mut candidates, kept): (Vec<_>, Vec<_>) = manifests.into_iter().partition(|m| {
+        m.content == ManifestContentType::Data && m.partition_spec_id == spec_id && m.key_metadata.is_none()
+    });
+    candidates.sort_by_key(|m| (m.min_sequence_number, m.sequence_number));
+    (pack(candidates, target_bytes), kept)
 }
 
 struct Settings {

@@ -90,6 +90,9 @@ impl From<OpenError> for Error {
     }
 }
 
+/// The property that names the pipeline which made a table.
+pub const MADE_BY: &str = "weir.made-by";
+
 /// Opens or makes the table, and makes it fit.
 pub(super) async fn open(catalog: &Catalog, options: &TableOptions, plugin: &TableSchema) -> Result<Loaded, OpenError> {
     let ident = &options.ident;
@@ -129,6 +132,7 @@ fn creation(options: &TableOptions, plugin: &TableSchema) -> Result<TableCreatio
     if !plugin.doc.is_empty() {
         properties.insert("comment".to_string(), plugin.doc.clone());
     }
+    properties.insert(MADE_BY.to_string(), options.pipeline.clone());
     properties.extend(options.properties.clone());
     let format_version = match properties.remove("format-version").as_deref() {
         None | Some("2") => FormatVersion::V2,

@@ -38,7 +38,7 @@ pub(super) fn data_folder(metadata: &TableMetadata, properties: &WriteProperties
 
 /// The folder of a partition under the folder of all: `name=value/...`, percent-encoded. Empty for an unpartitioned
 /// table.
-pub(super) fn partition_folder(spec: &PartitionSpec, values: &Struct) -> String {
+pub(crate) fn partition_folder(spec: &PartitionSpec, values: &Struct) -> String {
     let mut folder = String::new();
     for (field, value) in spec.fields().iter().zip(values.iter()) {
         if !folder.is_empty() {
