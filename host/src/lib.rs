@@ -8,6 +8,7 @@ pub mod codec;
 pub mod config;
 pub mod lake;
 pub mod letters;
+pub mod maintenance;
 pub mod plugins;
 pub mod progress;
 pub mod recent;

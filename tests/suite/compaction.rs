@@ -52,7 +52,7 @@ fn ingest(pipeline: &Pipeline, rounds: std::ops::Range<u64>) -> SpanIds {
             None => made = Some(more),
         }
     }
-    made.unwrap()
+    made.expect("there is a round")
 }
 
 fn verified(pipeline: &Pipeline) {
@@ -146,6 +146,66 @@ fn killed_around_its_commit_the_table_is_right_and_the_next_one_does_what_is_lef
         assert_eq!(Oracle::shared().span_ids(&table), made, "{point}");
         verified(&pipeline);
     }
+}
+
+#[test]
+fn a_running_process_compacts_and_expires_its_own_table_and_ingests_on() {
+    let mut pipeline = Pipeline::new("compacted-within", 2);
+    pipeline.interval = "200ms";
+    pipeline.sections = "[maintenance]\nevery = \"1s\"\ncompact = \"sort\"\ncpu = \"50%\"\n".into();
+    let table = pipeline.traces();
+    let mut running = pipeline.start();
+    let mut made = pipeline.produce(1, 12, 50);
+    let is_replaced = || {
+        let metadata = Oracle::shared().metadata(&table);
+        let snapshots = metadata["snapshots"].as_array().cloned().unwrap_or_default();
+        snapshots.iter().any(|s| s["summary"]["weir.maintenance"] == "compact")
+    };
+    let mut seed = 2;
+    running.wait(LIMIT, || {
+        if seed < 9 {
+            add(&mut made, &pipeline.produce(seed, 12, 50));
+            seed += 1;
+        }
+        Oracle::shared().count(&table).is_some() && is_replaced()
+    });
+    running.wait(LIMIT, || Oracle::shared().span_ids(&table).count >= made.count);
+    let log = running.log();
+    assert!(!log.contains("fenced"), "{log}");
+    assert!(running.stop().success());
+    assert_eq!(Oracle::shared().span_ids(&table), made);
+    files(&table);
+    verified(&pipeline);
+    assert_eq!(Oracle::shared().metadata(&table)["properties"]["weir.made-by"], pipeline.name.as_str());
+}
+
+#[test]
+fn tables_are_shown_as_pyiceberg_sees_them_and_manifests_become_one() {
+    let pipeline = Pipeline::new("shown", 1);
+    let made = ingest(&pipeline, 1..4);
+    let (table, file) = (pipeline.traces(), pipeline.file());
+    let ask = |view: &str| json(&["table", view, "--output", "json", file.as_str(), "telemetry.traces"]);
+    let metadata = Oracle::shared().metadata(&table);
+    let shown = ask("show").remove(0);
+    assert_eq!((&shown["uuid"], &shown["location"]), (&metadata["table-uuid"], &metadata["location"]));
+    assert_eq!((shown["rows"].as_u64(), shown["event"].as_str()), (Some(made.count), Some("table")));
+    let ids = |lines: &[Value], key: &str| lines.iter().map(|line| line[key].clone()).collect::<Vec<_>>();
+    let mut snapshots = metadata["snapshots"].as_array().cloned().unwrap_or_default();
+    snapshots.sort_by_key(|snapshot| snapshot["sequence-number"].as_u64());
+    assert_eq!(ids(&ask("snapshots"), "snapshot"), ids(&snapshots, "snapshot-id"));
+    assert_eq!(ids(&ask("history"), "snapshot"), ids(metadata["snapshot-log"].as_array().unwrap(), "snapshot-id"));
+    let paths = |lines: &[Value], key: &str| {
+        lines.iter().filter_map(|line| line[key].as_str().map(str::to_string)).collect::<HashSet<_>>()
+    };
+    assert_eq!(paths(&ask("files"), "file"), paths(&Oracle::shared().files(&table), "file_path"));
+    let text = said(&Weir::output(&["table", "snapshots", file.as_str(), "telemetry.traces"]));
+    assert!(text.contains("operation") && text.contains("append"), "{text}");
+    let rows_before = rows(&table);
+    let merged = json(&["table", "rewrite-manifests", "--output", "json", file.as_str(), "telemetry.traces"]).remove(0);
+    assert!(merged["before"].as_u64() > Some(1), "{merged}");
+    assert_eq!(merged["after"].as_u64(), Some(1));
+    assert_eq!(rows(&table), rows_before);
+    verified(&pipeline);
 }
 
 #[test]

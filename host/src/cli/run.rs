@@ -8,10 +8,11 @@ use std::sync::Arc;
 use serde_json::json;
 use weir_pipeline::holdings::Accept;
 
-use super::{Failure, engine, load, plugin_path, say};
+use super::{Failure, engine, load, plugin_path, say, subject};
 use crate::admin::{self, Observed};
 use crate::assemble::{Assembled, Wishes, assemble};
 use crate::config::Pipeline;
+use crate::maintenance::Maintenance;
 use crate::progress::{Format, line_out};
 use crate::supervisor::{Ended, supervise};
 
@@ -105,7 +106,11 @@ pub(super) async fn run_pipelines(
             .await
             .map_err(|e| Failure::failed(format!("[admin] listen: cannot listen on {listen}: {e}")))?;
     }
-    Ok(supervise(assembled, output).await)
+    let kept = pipelines.iter().map(|pipeline| Ok((pipeline.clone(), subject::idents(pipeline, None)?)));
+    let maintenance = Maintenance::start(&kept.collect::<Result<Vec<_>, Failure>>()?);
+    let ended = supervise(assembled, output).await;
+    maintenance.end().await;
+    Ok(ended)
 }
 
 fn report(end: &Ended, output: Format) {

@@ -27,6 +27,8 @@ pub struct Pipeline {
     pub dead_letter: Option<DeadLetter>,
     /// What holds an epoch's rows until the commit.
     pub buffer: Buffer,
+    /// How its tables are looked after while it runs.
+    pub maintenance: Maintenance,
     /// Where metrics and health are served, if at all.
     pub admin: Option<Admin>,
     /// The file it was read from.
@@ -248,6 +250,40 @@ pub struct Buffer {
     pub path: Option<PathBuf>,
     /// How many bytes of rows are held in memory, 64 MiB unless said.
     pub max_bytes: u64,
+}
+
+/// `[maintenance]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Maintenance {
+    /// How often tables are looked at, an hour unless said.
+    pub every: Duration,
+    /// How small files become large ones, if they do.
+    pub compact: Option<Compaction>,
+    /// Whose old snapshots go.
+    pub expire: Expiry,
+    /// How much of one core compaction takes, a quarter unless said.
+    pub cpu: Percent,
+}
+
+/// How small files become large ones.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compaction {
+    /// Files that came after each other, together.
+    Binpack,
+    /// All of a partition, in order.
+    Sort,
+}
+
+/// Whose old snapshots go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expiry {
+    /// Nobody's.
+    Off,
+    /// Those of tables that this pipeline has made.
+    Own,
+    /// Those of all its tables.
+    All,
 }
 
 /// `[admin]`.

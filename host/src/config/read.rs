@@ -6,12 +6,16 @@ mod sink;
 mod source;
 mod transform;
 
+use std::time::Duration;
+
 use toml::de::DeTable;
 
 use super::document::Document;
 use super::flaw::Flaw;
 use super::location::absolute;
-use super::pipeline::{Admin, Buffer, DeadLetter, Origin, Percent, Pipeline, TableName};
+use super::pipeline::{
+    Admin, Buffer, Compaction, DeadLetter, Expiry, Maintenance, Origin, Percent, Pipeline, TableName,
+};
 use super::quantity;
 use super::section::Section;
 use super::shape;
@@ -30,6 +34,7 @@ pub(super) fn pipeline<'a>(document: &'a Document<'a>, root: &'a DeTable<'a>) ->
     let letters = root.section("dead_letter", &shape::DEAD_LETTER);
     let dead_letter = letters.map(|section| dead_letter(&section));
     let buffer = buffer(&root);
+    let maintenance = maintenance(&root);
     let admin = root.section("admin", &shape::ADMIN).map(|section| admin(&section));
     let (sink, dead_letter) = (sink?, dead_letter.map_or(Some(None), |letter| letter.map(Some))?);
     if let Some(letter) = &dead_letter
@@ -42,7 +47,18 @@ pub(super) fn pipeline<'a>(document: &'a Document<'a>, root: &'a DeTable<'a>) ->
         ));
     }
     let admin = admin.map_or(Some(None), |admin| admin.map(Some))?;
-    Some(Pipeline { name: name?, source: source?, transforms: transforms?, sink, dead_letter, buffer, admin, origin })
+    let maintenance = maintenance?;
+    Some(Pipeline {
+        name: name?,
+        source: source?,
+        transforms: transforms?,
+        sink,
+        dead_letter,
+        buffer,
+        maintenance,
+        admin,
+        origin,
+    })
 }
 
 /// `[outer.inner]`, which must be there.
@@ -121,6 +137,48 @@ fn buffer(root: &Section<'_>) -> Buffer {
     });
     let max = section.and_then(|section| section.parse("max", |text| quantity::size_within(text, "16MiB"..="1024GiB")));
     Buffer { path, max_bytes: max.unwrap_or(MAX_BYTES) }
+}
+
+/// `None` only where the document has noted why.
+fn maintenance(root: &Section<'_>) -> Option<Maintenance> {
+    /// Commits make few files in less, and a look costs a read of all manifests.
+    const EVERY: Duration = Duration::from_secs(3600);
+    /// What ingestion does not miss on a machine that is half busy.
+    const CPU: Option<Percent> = Percent::new(25);
+    let default = |cpu| Maintenance { every: EVERY, compact: None, expire: Expiry::Own, cpu };
+    let Some(section) = root.section("maintenance", &shape::MAINTENANCE) else { return CPU.map(default) };
+    let every = section.get("every").map(|item| item.parse(|text| quantity::duration_within(text, "1s"..="30d")));
+    let compact = section.get("compact").map(|item| {
+        item.parse(|text| match text {
+            "off" => Ok(None),
+            "binpack" => Ok(Some(Compaction::Binpack)),
+            "sort" => Ok(Some(Compaction::Sort)),
+            _ => Err(Flaw::new(format!("`{text}` is no way to compact"), "write \"off\", \"binpack\" or \"sort\"")),
+        })
+    });
+    let expire = section.get("expire").map(|item| {
+        item.parse(|text| match text {
+            "off" => Ok(Expiry::Off),
+            "own" => Ok(Expiry::Own),
+            "all" => Ok(Expiry::All),
+            _ => {
+                let help = "write \"own\" for the tables that the pipeline has made, \"all\" or \"off\"";
+                Err(Flaw::new(format!("`{text}` does not say whose snapshots expire"), help))
+            }
+        })
+    });
+    let cpu = section.get("cpu").map(|item| {
+        item.parse(|text| match quantity::percent(text)? {
+            none if none.get() == 0 => Err(Flaw::new("no time is left to compact", "write 1% to 100%: \"25%\"")),
+            share => Ok(share),
+        })
+    });
+    Some(Maintenance {
+        every: every.unwrap_or(Some(EVERY))?,
+        compact: compact.unwrap_or(Some(None))?,
+        expire: expire.unwrap_or(Some(Expiry::Own))?,
+        cpu: cpu.unwrap_or(CPU)?,
+    })
 }
 
 fn admin(section: &Section<'_>) -> Option<Admin> {

@@ -8,8 +8,10 @@ pub(super) struct Shape {
     pub(super) keys: &'static [&'static str],
 }
 
-pub(super) const ROOT: Shape =
-    Shape { section: "", keys: &["name", "source", "transform", "sink", "dead_letter", "buffer", "admin"] };
+pub(super) const ROOT: Shape = Shape {
+    section: "",
+    keys: &["name", "source", "transform", "sink", "dead_letter", "buffer", "maintenance", "admin"],
+};
 pub(super) const SOURCE: Shape = Shape { section: "source", keys: &["kafka"] };
 pub(super) const KAFKA: Shape = Shape {
     section: "source.kafka",
@@ -32,6 +34,7 @@ pub(super) const TABLE: Shape =
     Shape { section: "sink.iceberg.tables.NAME", keys: &["name", "partition_by", "sort_by", "properties"] };
 pub(super) const DEAD_LETTER: Shape = Shape { section: "dead_letter", keys: &["table", "max_rejected"] };
 pub(super) const BUFFER: Shape = Shape { section: "buffer", keys: &["path", "max"] };
+pub(super) const MAINTENANCE: Shape = Shape { section: "maintenance", keys: &["every", "compact", "expire", "cpu"] };
 pub(super) const ADMIN: Shape = Shape { section: "admin", keys: &["listen"] };
 
 /// Every shape.
@@ -48,6 +51,7 @@ pub(super) const ALL: &[&Shape] = &[
     &TABLE,
     &DEAD_LETTER,
     &BUFFER,
+    &MAINTENANCE,
     &ADMIN,
 ];
 

@@ -1,0 +1,153 @@
+//! Compaction and expiry inside a running process: `[maintenance]`.
+//!
+//! One table at a time in the whole process, after a pause of the pipeline's own; rewriting sleeps most of the time on a
+//! thread of its own. It shares nothing with ingestion but the machine and the catalog, in which it is one more writer:
+//! a commit of either that finds the head moved stages again. What fails is logged and tried again the next time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use weir_iceberg::TableIdent;
+use weir_iceberg::catalog::Catalog;
+use weir_iceberg::compact::{self, CompactError, Options, Pace, Strategy};
+use weir_iceberg::expire::{Retention, expire};
+use weir_iceberg::table::MADE_BY;
+use weir_pipeline::clock::{Clock, SystemClock};
+
+use crate::assemble::{Refusal, open_catalog};
+use crate::config::{Compaction, Expiry, Pipeline};
+
+/// What reading may take beside ingestion: little is open at once where files come one after the other.
+const MEMORY_BYTES: usize = 64 << 20;
+/// How long the end of the process waits for a commit under way. One that is torn leaves orphans, no more.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of the period, so much is drawn by lot: processes that were started together do not work at once.
+const JITTER: f64 = 0.2;
+
+/// The maintenance of a process's pipelines, until it is ended.
+#[derive(Debug)]
+pub struct Maintenance {
+    turn: Arc<Semaphore>,
+    tasks: Vec<(Pace, JoinHandle<()>)>,
+}
+
+impl Maintenance {
+    /// Starts it for the pipelines that want any, with the tables of each.
+    pub fn start(pipelines: &[(Pipeline, Vec<TableIdent>)]) -> Self {
+        let turn = Arc::new(Semaphore::new(1));
+        let wanted = pipelines.iter().filter(|(pipeline, _)| {
+            pipeline.maintenance.compact.is_some() || pipeline.maintenance.expire != Expiry::Off
+        });
+        let task = |(pipeline, idents): &(Pipeline, Vec<TableIdent>)| {
+            let pace = Pace::new(f64::from(pipeline.maintenance.cpu.get()) / 100.0);
+            let work = Work { pipeline: pipeline.clone(), idents: idents.clone(), pace: pace.clone() };
+            (pace, tokio::spawn(work.run(Arc::clone(&turn))))
+        };
+        let tasks = wanted.map(task).collect();
+        Self { turn, tasks }
+    }
+
+    /// Ends it: what is being rewritten is dropped, a commit under way is waited for.
+    pub async fn end(self) {
+        for (pace, _) in &self.tasks {
+            pace.end();
+        }
+        // Who is at work has the turn.
+        if tokio::time::timeout(END_TIMEOUT, self.turn.acquire()).await.is_err() {
+            tracing::warn!("maintenance was under way and did not end in time: it may leave orphans");
+        }
+        self.tasks.iter().for_each(|(_, task)| task.abort());
+    }
+}
+
+struct Work {
+    pipeline: Pipeline,
+    idents: Vec<TableIdent>,
+    pace: Pace,
+}
+
+impl Work {
+    async fn run(self, turn: Arc<Semaphore>) {
+        let clock = SystemClock::default();
+        loop {
+            let every = self.pipeline.maintenance.every;
+            tokio::time::sleep(every.mul_f64(1.0 - JITTER / 2.0 + JITTER * clock.jitter())).await;
+            let Ok(_turn) = turn.acquire().await else { return };
+            match open_catalog(&self.pipeline).await {
+                Ok(catalog) => self.all(&catalog, &clock).await,
+                Err(Refusal::Wrong(why) | Refusal::Failed(why)) => {
+                    tracing::warn!(pipeline = self.pipeline.name, error = why, "maintenance cannot reach the catalog");
+                }
+            }
+            if self.pace.has_ended() {
+                return;
+            }
+        }
+    }
+
+    async fn all(&self, catalog: &Catalog, clock: &SystemClock) {
+        for ident in &self.idents {
+            if self.pace.has_ended() {
+                return;
+            }
+            let table = ident.to_string();
+            if let Some(way) = self.pipeline.maintenance.compact {
+                self.compact(catalog, ident, way, &table).await;
+            }
+            if !self.pace.has_ended() && self.may_expire(catalog, ident).await {
+                match expire(catalog, ident, Retention::default(), clock.now_ms()).await {
+                    Ok(done) if done.snapshots.is_empty() => {}
+                    Ok(done) => {
+                        let (snapshots, files) = (done.snapshots.len(), done.data_files);
+                        tracing::info!(table, snapshots, files, "old snapshots have left");
+                    }
+                    Err(e) => tracing::warn!(table, error = %e, "snapshots do not expire"),
+                }
+            }
+        }
+    }
+
+    async fn compact(&self, catalog: &Catalog, ident: &TableIdent, way: Compaction, table: &str) {
+        let is_sorted = match catalog.load(ident).await {
+            Ok(loaded) => !loaded.metadata.default_sort_order().is_unsorted(),
+            Err(e) => return tracing::warn!(table, error = %e, "a table is not compacted"),
+        };
+        let options = Options {
+            // Dead letters have no order; there is but one word for all tables.
+            strategy: if way == Compaction::Sort && is_sorted { Strategy::Sort } else { Strategy::Binpack },
+            memory_bytes: MEMORY_BYTES,
+            scratch: self.pipeline.buffer.path.clone().unwrap_or_else(std::env::temp_dir),
+            ..Options::default()
+        };
+        match compact::compact(catalog, ident, &options, self.pace.clone()).await {
+            Ok(done) => {
+                for why in done.failed.iter().chain(&done.given_up) {
+                    tracing::warn!(table, why, "files are not compacted");
+                }
+                if done.groups > 0 {
+                    let (before, after) = (done.files_before, done.files_after);
+                    tracing::info!(table, before, after, rows = done.rows, "a table was compacted");
+                }
+            }
+            Err(CompactError::Stopped) => {}
+            Err(e) => tracing::warn!(table, error = %e, "a table is not compacted"),
+        }
+    }
+
+    /// Whether the table's old snapshots may go: others may count on those of a table that the pipeline only writes to.
+    async fn may_expire(&self, catalog: &Catalog, ident: &TableIdent) -> bool {
+        match self.pipeline.maintenance.expire {
+            Expiry::Off => false,
+            Expiry::All => true,
+            Expiry::Own => match catalog.load(ident).await {
+                Ok(loaded) => loaded.metadata.properties().get(MADE_BY) == Some(&self.pipeline.name),
+                Err(e) => {
+                    tracing::warn!(table = %ident, error = %e, "snapshots do not expire");
+                    false
+                }
+            },
+        }
+    }
+}
