@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod chains;
+mod compaction;
 mod files;
 mod json;
 mod owned;
@@ -42,12 +43,14 @@ struct Part {
     clock: Clock,
     /// Bytes of the messages that go in, where that is what goes in.
     bytes: Option<usize>,
+    /// What makes it ready, which is not measured.
+    before: Option<Box<dyn FnMut()>>,
     run: Box<dyn FnMut()>,
 }
 
 impl Part {
     fn new(name: impl Into<String>, bytes: Option<usize>, run: impl FnMut() + 'static) -> Self {
-        Self { name: name.into(), is_first: false, clock: Clock::Thread, bytes, run: Box::new(run) }
+        Self { name: name.into(), is_first: false, clock: Clock::Thread, bytes, before: None, run: Box::new(run) }
     }
 
     fn first(self) -> Self {
@@ -58,7 +61,14 @@ impl Part {
         Self { clock: Clock::Process, ..self }
     }
 
+    fn after(self, before: impl FnMut() + 'static) -> Self {
+        Self { before: Some(Box::new(before)), ..self }
+    }
+
     fn measure(&mut self) -> Duration {
+        if let Some(before) = &mut self.before {
+            before();
+        }
         match self.clock {
             Clock::Thread => {
                 let clock = ThreadTime::now();
@@ -84,6 +94,7 @@ fn main() {
         .chain(signals::parts(&traces))
         .chain(json::parts(&traces))
         .chain(files::parts(&traces))
+        .chain(compaction::parts(&traces))
         .collect();
     // Once unmeasured: memory grows, code is paged in.
     for part in &mut parts {
