@@ -12,6 +12,7 @@ use weir_iceberg::store::{S3Options, Store};
 use weir_iceberg::table::{IcebergTable, TableOptions};
 use weir_iceberg::writer::BufferLimits;
 use weir_kafka::{KafkaConfig, KafkaSource};
+use weir_pipeline::chain::{self, Chains};
 use weir_pipeline::clock::{Clock, SystemClock};
 use weir_pipeline::commit::Committer;
 use weir_pipeline::dead_letter;
@@ -80,7 +81,7 @@ impl Refusal {
 }
 
 /// The loop's world as the binary puts it together.
-pub type World = Ports<KafkaSource, Workers, IcebergTable, SystemClock>;
+pub type World = Ports<KafkaSource, IcebergTable, SystemClock>;
 
 /// A pipeline that can run.
 pub struct Assembled {
@@ -88,6 +89,8 @@ pub struct Assembled {
     pub name: String,
     /// What the loop reaches the world through.
     pub ports: World,
+    /// What it begins with.
+    pub chains: Chains<Workers>,
     /// How it runs.
     pub options: Options,
     /// What the source says.
@@ -139,13 +142,8 @@ pub async fn assemble_with<S: Stage + 'static>(
     let source = connect(pipeline, wishes, events_to, &budget).await?;
     let clock = Arc::new(SystemClock::default());
     let process = format!("{:032x}", clock.random());
-    let committer = Committer {
-        pipeline: pipeline.name.clone(),
-        plugins: chain.digests,
-        clock,
-        stats,
-        accept_rollback: wishes.accept.rollback,
-    };
+    let committer =
+        Committer { pipeline: pipeline.name.clone(), clock, stats, accept_rollback: wishes.accept.rollback };
     let start = match pipeline.source.start {
         config::Start::Earliest => Start::Earliest,
         config::Start::Latest => Start::Latest,
@@ -160,8 +158,9 @@ pub async fn assemble_with<S: Stage + 'static>(
         until_end: wishes.until_end,
         refused_max: pipeline.dead_letter.as_ref().map_or(1.0, |d| f64::from(d.max_rejected.get()) / 100.0),
     };
-    let ports = Ports { source: Arc::new(source), transformer: Arc::new(workers), holdings: Arc::new(holdings) };
-    Ok(Assembled { name: pipeline.name.clone(), ports, options, events, plugins: chain.plugins, budget })
+    let ports = Ports { source: Arc::new(source), holdings: Arc::new(holdings) };
+    let chains = Chains::of(chain::Chain::new(chain.digests, Arc::new(workers)));
+    Ok(Assembled { name: pipeline.name.clone(), ports, chains, options, events, plugins: chain.plugins, budget })
 }
 
 pub(crate) fn otlp_signal(signal: config::Signal) -> weir_otlp::Signal {

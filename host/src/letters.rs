@@ -80,12 +80,11 @@ pub async fn replay(
     let stats = Arc::new(Stats::default());
     let committer = Committer {
         pipeline: pipeline.name.clone(),
-        plugins: chain.digests.clone(),
         clock: Arc::new(SystemClock::default()),
         stats: Arc::clone(&stats),
         accept_rollback: wishes.accept.rollback,
     };
-    let replayer = Replayer::new(tables, committer);
+    let replayer = Replayer::new(tables, committer, chain.digests.as_str().into());
     let codec = OtlpCodec::new(otlp_signal(pipeline.source.signal), pipeline.source.encoding, stats);
     let stage = chain.stages.into_iter().next().ok_or_else(|| Refusal::Failed("there is no plugin".into()))?;
     let mut worker = Worker::new(stage, codec);

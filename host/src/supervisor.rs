@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use tokio::sync::{oneshot, watch};
-use weir_pipeline::run::run;
+use tokio::sync::{mpsc, oneshot, watch};
+use weir_pipeline::run::{Signals, run};
 
 use crate::assemble::Assembled;
 use crate::progress::{Format, Progress};
@@ -38,7 +38,7 @@ pub async fn supervise(pipelines: Vec<Assembled>, format: Format) -> Vec<Ended> 
 }
 
 async fn one(assembled: Assembled, format: Format, mut stopped: watch::Receiver<bool>) -> Ended {
-    let Assembled { name, ports, options, events, .. } = assembled;
+    let Assembled { name, ports, chains, options, events, .. } = assembled;
     let stats = Arc::clone(&ports.holdings.committer.stats);
     let source = Arc::clone(&ports.source);
     let lag = move || {
@@ -55,7 +55,8 @@ async fn one(assembled: Assembled, format: Format, mut stopped: watch::Receiver<
             std::future::pending::<()>().await;
         }
     });
-    let result = run(ports, options, events, signalled).await;
+    let (_swap, swaps) = mpsc::channel(1);
+    let result = run(ports, chains, options, Signals { events, swaps, shutdown: signalled }).await;
     forward.abort();
     drop(progress);
     let totals = crate::progress::summary(&name, &stats);

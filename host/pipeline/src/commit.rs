@@ -51,6 +51,8 @@ pub struct Proposal<F> {
     pub opened_ms: i64,
     /// The dead letters that are replayed with it; none in the commits of a running pipeline.
     pub replayed: Replayed,
+    /// The chain that made the rows; none where there are no rows.
+    pub chain: Option<Arc<str>>,
 }
 
 /// Who commits: the same for all commits of a process.
@@ -58,8 +60,6 @@ pub struct Proposal<F> {
 pub struct Committer<C> {
     /// The pipeline's name.
     pub pipeline: String,
-    /// Digests of the plugins, comma-separated.
-    pub plugins: String,
     /// Time and randomness.
     pub clock: Arc<C>,
     /// What is counted.
@@ -217,11 +217,11 @@ impl<C: Clock> Committer<C> {
             (checkpoint::COMMIT_ID, proposal.commit_id.clone()),
             (checkpoint::OFFSETS, checkpoint::summary_value(offsets)),
             (checkpoint::RANGES, ranges),
-            (checkpoint::PLUGINS, self.plugins.clone()),
             (checkpoint::ROWS, proposal.rows.to_string()),
             (checkpoint::VERSION, env!("CARGO_PKG_VERSION").to_string()),
         ];
-        let summary = summary.into_iter().chain(replayed.clone().map(|r| (replay::REPLAYED, r)));
+        let chain = proposal.chain.iter().map(|chain| (checkpoint::PLUGINS, chain.to_string()));
+        let summary = summary.into_iter().chain(chain).chain(replayed.clone().map(|r| (replay::REPLAYED, r)));
         Change {
             files: proposal.files.clone(),
             summary: summary.map(|(k, v)| (k.to_string(), v)).collect(),

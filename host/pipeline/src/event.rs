@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::batch::{Batch, Generation, TopicPartition};
+use crate::chain::Swap;
 use crate::error::Error;
 use crate::holdings::Taken;
 use crate::sink::Epoch;
@@ -76,7 +77,7 @@ impl Held {
 
 /// Everything that can happen to a pipeline. [`crate::run`] is one loop over these.
 #[derive(Debug)]
-pub enum Event<F> {
+pub enum Event<F, X> {
     /// The source has something to say.
     Source(SourceEvent),
     /// The source is gone.
@@ -97,6 +98,8 @@ pub enum Event<F> {
     CommitDue,
     /// A partition was to be given back within a bound, which is over.
     RevokeDue,
+    /// Another chain is to make the epochs to come.
+    Swap(Swap<X>),
     /// Commit what is whole, and leave.
     Shutdown,
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::batch::TopicPartition;
+use crate::chain::Bound;
 use crate::checkpoint::{Entry, EntryKey, Offsets};
 use crate::clock::Clock;
 use crate::commit::{Committer, Proposal, Range};
@@ -68,6 +69,8 @@ pub struct Taken {
     pub entries: Vec<Entry>,
     /// What the tables hold of records at or beyond the primary's V.
     pub known: Arc<Known>,
+    /// Which chain must make the first of them.
+    pub bound: Option<Bound>,
 }
 
 impl Taken {
@@ -95,6 +98,8 @@ pub struct Closed<F> {
     pub shares: Vec<Share<F>>,
     /// When the epoch was opened, milliseconds since 1970.
     pub opened_ms: i64,
+    /// The chain that made its rows.
+    pub chain: Arc<str>,
 }
 
 impl<T: Table, C: Clock> Holdings<T, C> {
@@ -138,6 +143,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
                 rows: share.rows.values().sum(),
                 opened_ms: epoch.opened_ms,
                 replayed: Replayed::default(),
+                chain: Some(Arc::clone(&epoch.chain)),
             };
             let table = &self.tables[at];
             let done = self
@@ -186,7 +192,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
             let rows = entry.rows + share.rows.get(&taken.source).copied().unwrap_or(0);
             let next = to.max(entry.next);
             let moved = self.is_further(at) && next > entry.next;
-            let chain = if moved { Some(self.committer.plugins.clone()) } else { entry.chain.clone() };
+            let chain = if moved { Some(epoch.chain.to_string()) } else { entry.chain.clone() };
             update.insert(taken.key.clone(), Entry { next, rows, chain, ..entry.clone() });
         }
         Ok(update)
@@ -247,6 +253,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
             rows: 0,
             opened_ms: self.committer.clock.now_ms(),
             replayed: Replayed::default(),
+            chain: None,
         }
     }
 }

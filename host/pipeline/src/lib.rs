@@ -6,6 +6,7 @@
 //! loop ([`run`]).
 
 pub mod batch;
+pub mod chain;
 pub mod checkpoint;
 pub mod clock;
 pub mod commit;

@@ -7,6 +7,7 @@
 //! Whatever goes wrong has one answer: drop everything uncommitted in this process, take the partitions that are
 //! still assigned from the tables again, and begin where the tables say.
 
+mod chains;
 mod epoch;
 mod job;
 
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::batch::{Batch, Generation, TopicPartition};
+use crate::chain::{Chains, Swap};
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
 use crate::event::{Event, SourceEvent, Transformed};
@@ -29,6 +31,7 @@ use crate::sink::{Epoch, Table};
 use crate::source::Source;
 use crate::stats::Position;
 use crate::work::{Applied, Known};
+use chains::AtHand;
 use epoch::Gathered;
 
 /// The pause before partitions are taken again after a fence, doubled with each one that follows without a commit.
@@ -60,25 +63,30 @@ pub struct Options {
     pub refused_max: f64,
 }
 
-/// Everything that the loop reaches the world through. Cheap to clone.
+/// What the loop reaches the world through, but for plugins, which may change. Cheap to clone.
 #[derive(Debug)]
-pub struct Ports<S, X, T, C> {
+pub struct Ports<S, T, C> {
     /// Kafka.
     pub source: Arc<S>,
-    /// The plugins.
-    pub transformer: Arc<X>,
     /// The tables.
     pub holdings: Arc<Holdings<T, C>>,
 }
 
-impl<S, X, T, C> Clone for Ports<S, X, T, C> {
+impl<S, T, C> Clone for Ports<S, T, C> {
     fn clone(&self) -> Self {
-        Self {
-            source: Arc::clone(&self.source),
-            transformer: Arc::clone(&self.transformer),
-            holdings: Arc::clone(&self.holdings),
-        }
+        Self { source: Arc::clone(&self.source), holdings: Arc::clone(&self.holdings) }
     }
+}
+
+/// What a run is told while it runs.
+#[derive(Debug)]
+pub struct Signals<X> {
+    /// What the source says.
+    pub events: mpsc::Receiver<SourceEvent>,
+    /// Chains that are to make the epochs to come.
+    pub swaps: mpsc::Receiver<Swap<X>>,
+    /// To commit what is whole, and leave.
+    pub shutdown: oneshot::Receiver<()>,
 }
 
 /// An assigned partition.
@@ -89,6 +97,8 @@ struct Partition {
     next: i64,
     /// `None` until it is taken.
     taken: Option<Taken>,
+    /// Taken, and not yet read: its first records are for another chain than the filling epoch's.
+    is_waiting: bool,
 }
 
 /// An epoch that no longer fills.
@@ -115,12 +125,13 @@ struct Revocation {
 }
 
 struct Loop<S, X, T: Table, C> {
-    ports: Ports<S, X, T, C>,
+    ports: Ports<S, T, C>,
+    chains: AtHand<X>,
     options: Options,
     partitions: BTreeMap<TopicPartition, Partition>,
     filling: Gathered,
     closing: Option<Closing>,
-    jobs: FuturesUnordered<job::Job<T::Files>>,
+    jobs: FuturesUnordered<job::Job<T::Files, X>>,
     revocations: Vec<Revocation>,
     ends: Option<BTreeMap<TopicPartition, i64>>,
     generations: u64,
@@ -148,37 +159,42 @@ enum Others {
 /// # Errors
 /// Whatever is fatal. What is committed is committed; nothing else has left a trace but files that no snapshot names.
 pub async fn run<S: Source, X: Transformer, T: Table, C: Clock>(
-    ports: Ports<S, X, T, C>,
+    ports: Ports<S, T, C>,
+    chains: Chains<X>,
     options: Options,
-    mut events: mpsc::Receiver<SourceEvent>,
-    mut shutdown: oneshot::Receiver<()>,
+    mut signals: Signals<X>,
 ) -> Result<(), Error> {
-    let mut state = Loop::new(ports.clone(), options);
+    let mut state = Loop::new(ports.clone(), chains, options);
     let result = loop {
         if state.is_over() {
             break Ok(());
         }
-        let event = state.next(&mut events, &mut shutdown).await;
+        let event = state.next(&mut signals).await;
         if let Err(e) = state.handle(event) {
             break Err(e);
         }
     };
     drop(state);
-    events.close();
+    signals.events.close();
     ports.source.close().await;
     result
 }
 
 impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
-    fn new(ports: Ports<S, X, T, C>, options: Options) -> Self {
+    fn new(ports: Ports<S, T, C>, chains: Chains<X>, options: Options) -> Self {
         let jobs = FuturesUnordered::new();
         if options.until_end {
             jobs.push(job::ends(&ports, options.topics.clone()));
         }
-        let filling = Gathered::new(Epoch(0), ports.holdings.committer.clock.now_ms(), ports.holdings.tables.len());
+        let holdings = &ports.holdings;
+        let chains = AtHand::new(chains, holdings.data_tables());
+        let chain = Arc::clone(&chains.filling.digests);
+        holdings.committer.stats.set_chain(&chain);
+        let filling = Gathered::new(Epoch(0), holdings.committer.clock.now_ms(), holdings.tables.len(), chain);
         let commit_due = Instant::now() + options.commit_interval;
         Self {
             ports,
+            chains,
             options,
             partitions: BTreeMap::new(),
             filling,
@@ -198,23 +214,20 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         }
     }
 
-    async fn next(
-        &mut self,
-        events: &mut mpsc::Receiver<SourceEvent>,
-        shutdown: &mut oneshot::Receiver<()>,
-    ) -> Event<T::Files> {
+    async fn next(&mut self, signals: &mut Signals<X>) -> Event<T::Files, X> {
         let revoke_due = self.revocations.iter().map(|r| r.deadline).min();
         tokio::select! {
             biased;
-            _ = &mut *shutdown, if !self.stopping => Event::Shutdown,
+            _ = &mut signals.shutdown, if !self.stopping => Event::Shutdown,
+            Some(swap) = signals.swaps.recv() => Event::Swap(swap),
             Some(event) = self.jobs.next(), if !self.jobs.is_empty() => event,
             () = tokio::time::sleep_until(revoke_due.unwrap_or(self.commit_due)), if revoke_due.is_some() => Event::RevokeDue,
             () = tokio::time::sleep_until(self.commit_due), if !self.stopping => Event::CommitDue,
-            event = events.recv() => event.map_or(Event::SourceGone, Event::Source),
+            event = signals.events.recv() => event.map_or(Event::SourceGone, Event::Source),
         }
     }
 
-    fn handle(&mut self, event: Event<T::Files>) -> Result<(), Error> {
+    fn handle(&mut self, event: Event<T::Files, X>) -> Result<(), Error> {
         match event {
             Event::Source(SourceEvent::Fetched(batch)) => self.fetched(batch)?,
             Event::Source(SourceEvent::Assigned(partitions)) => self.assigned(partitions)?,
@@ -226,7 +239,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
             Event::Source(SourceEvent::Failed(e)) => return Err(e),
             Event::SourceGone => return Err(Error::fatal("the source ended by itself")),
             Event::Transformed(Ok(done)) => self.transformed(&done)?,
-            Event::Taken(wanted, Ok(taken)) => self.taken(&wanted, taken)?,
+            Event::Taken(wanted, Ok(taken)) => self.taken(&wanted, taken),
             Event::Flushed(Ok(files)) => self.flushed(files),
             Event::Committed(Ok(after)) => self.committed(after),
             Event::Ends(ends) => self.ends = Some(ends?),
@@ -242,13 +255,16 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
                 self.close_soon = true;
             }
             Event::RevokeDue => self.revoke_due()?,
+            Event::Swap(swap) => self.ordered(swap),
             Event::Shutdown => {
                 self.stopping = true;
                 self.close_soon = true;
             }
         }
         self.pause_at_ends();
+        self.turn();
         self.close()?;
+        self.read_taken()?;
         self.answer_revocations();
         self.ask_for_others();
         self.report();
@@ -271,7 +287,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         }
         partition.next = batch.to;
         self.filling.dispatch(&batch);
-        self.jobs.push(job::transform(&self.ports, batch, self.filling.epoch, taken));
+        self.jobs.push(job::transform(&self.ports, &self.chains.filling, batch, self.filling.epoch, taken));
         Ok(())
     }
 
@@ -283,7 +299,8 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
             revocation.partitions.retain(|p| !partitions.contains(p));
         }
         for partition in &partitions {
-            self.partitions.insert(partition.clone(), Partition { generation: Generation(0), next: 0, taken: None });
+            let fresh = Partition { generation: Generation(0), next: 0, taken: None, is_waiting: false };
+            self.partitions.insert(partition.clone(), fresh);
         }
         if returned {
             return self.start_over(&Error::fenced("partitions were given back before they were let go of"));
@@ -300,6 +317,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
                 self.generations += 1;
                 partition.generation = Generation(self.generations);
                 partition.taken = None;
+                partition.is_waiting = false;
                 wanted.push((source, partition.generation));
             }
         }
@@ -309,7 +327,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         }
     }
 
-    fn taken(&mut self, wanted: &[(TopicPartition, Generation)], taken: Vec<Taken>) -> Result<(), Error> {
+    fn taken(&mut self, wanted: &[(TopicPartition, Generation)], taken: Vec<Taken>) {
         // Whoever committed these may have died before the ack: without it monitors would see a lag until the next.
         let mut next = BTreeMap::new();
         for taken in taken {
@@ -318,12 +336,11 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
                 continue;
             }
             partition.next = taken.next();
-            self.ports.source.seek(&taken.source, partition.next, partition.generation)?;
             next.insert(taken.source.clone(), partition.next);
             partition.taken = Some(taken);
+            partition.is_waiting = true;
         }
         self.ports.source.ack(&next);
-        Ok(())
     }
 
     fn transformed(&mut self, done: &Transformed) -> Result<(), Error> {
@@ -333,6 +350,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
                 done.source
             )));
         }
+        self.chains.came_through(done.epoch, &self.ports.holdings.committer.stats);
         // A batch is gathered by the epoch it was given to: the closing one drains before it is flushed.
         match &mut self.closing {
             Some(closing) if done.epoch == closing.gathered.epoch => closing.gathered.gather(done),
@@ -341,14 +359,22 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         Ok(())
     }
 
+    /// Lets the next epoch fill, by the chain that is due. Gives the one that filled.
+    fn begin_epoch(&mut self) -> Gathered {
+        self.epochs += 1;
+        let (due, tables) = (self.due(), self.ports.holdings.tables.len());
+        let next = Gathered::new(Epoch(self.epochs), self.now_ms(), tables, Arc::clone(&due.digests));
+        let filled = std::mem::replace(&mut self.filling, next);
+        self.take_up(due);
+        filled
+    }
+
     /// Moves the epochs on as far as they go.
     fn close(&mut self) -> Result<(), Error> {
         if self.closing.is_none() && self.close_soon {
             self.close_soon = false;
             if !self.filling.is_empty() {
-                self.epochs += 1;
-                let next = Gathered::new(Epoch(self.epochs), self.now_ms(), self.ports.holdings.tables.len());
-                let gathered = std::mem::replace(&mut self.filling, next);
+                let gathered = self.begin_epoch();
                 self.closing = Some(Closing { gathered, stage: Stage::Draining });
             }
         }
@@ -369,7 +395,8 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         let rows = std::mem::take(&mut closing.gathered.rows);
         let shares = files.into_iter().zip(rows).map(|(files, rows)| Share { files, rows }).collect();
         let ranges = closing.gathered.ranges.clone();
-        let epoch = Closed { ranges, shares, opened_ms: closing.gathered.opened_ms };
+        let chain = Arc::clone(&closing.gathered.chain);
+        let epoch = Closed { ranges, shares, opened_ms: closing.gathered.opened_ms, chain };
         let held = self.partitions.values().filter_map(|p| p.taken.clone()).collect();
         self.jobs.push(job::commit(&self.ports, held, epoch));
     }
@@ -400,14 +427,14 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
         if self.options.until_end && self.ends.is_none() {
             self.jobs.push(job::ends(&self.ports, self.options.topics.clone()));
         }
-        self.epochs += 1;
-        let next = Gathered::new(Epoch(self.epochs), self.now_ms(), self.ports.holdings.tables.len());
-        let mut dropped = vec![std::mem::replace(&mut self.filling, next).epoch];
+        let kept: Vec<TopicPartition> = self.partitions.keys().cloned().collect();
+        // Nothing is known of them until they are taken again, and nothing owed.
+        self.partitions.values_mut().for_each(|partition| partition.taken = None);
+        let mut dropped = vec![self.begin_epoch().epoch];
         // A swap that may have been sent may yet be applied: those files are left alone.
         if let Some(closing) = self.closing.take().filter(|c| c.stage != Stage::Committing) {
             dropped.push(closing.gathered.epoch);
         }
-        let kept: Vec<TopicPartition> = self.partitions.keys().cloned().collect();
         for partition in &kept {
             self.ports.source.pause(partition);
         }

@@ -2,8 +2,8 @@
 //!
 //! The loop, the holdings and the commits are the real ones. Around them: a Kafka with a group coordinator, a catalog
 //! with compare-and-swap, processes that are killed or stopped at any moment, requests that are applied late, twice
-//! answered, or never answered. Half of the lives fill two data tables, and in half of these processes run two versions
-//! of the plugin. Time is virtual, all randomness comes from the seed, and one thread runs it: a seed
+//! answered, or never answered. Half of the lives fill two data tables; in some processes run two versions
+//! of the plugin, in others they swap between three while they run. Time is virtual, all randomness comes from the seed, and one thread runs it: a seed
 //! replays. `WEIR_SEEDS=10000 cargo test -p weir-pipeline sim` runs more seeds, `WEIR_SEED=7` one.
 //!
 //! Known limits: a file that was closed is durable; two clocks differ by minutes at most; the catalog's
@@ -35,4 +35,8 @@ pub(crate) enum Flaw {
     NoHolder,
     /// A further data table takes rows of records below its own entry once more.
     NoFloor,
+    /// A swap takes effect although a partition stands below a further data table's entry.
+    SwapBelowEntry,
+    /// A swap takes effect in the middle of an epoch.
+    SwapWithinEpoch,
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::batch::TopicPartition;
 
@@ -91,9 +92,35 @@ pub struct Stats {
     pub conflicts: Counter,
     /// Catalog calls made again after an error.
     pub retries: Counter,
+    /// Chains that took the place of another, or were to, by what came of it: `swapped`, `refused`, `rolled_back`.
+    pub swaps: Labelled,
+    /// Between the last batch through the old chain and the first through the new one.
+    pub swap_pauses: Pauses,
     /// When the last commit was done, milliseconds since 1970; 0 before the first.
     pub last_commit_ms: Gauge,
     positions: Mutex<BTreeMap<TopicPartition, Position>>,
+    chain: Mutex<String>,
+}
+
+/// Times that something stood still.
+#[derive(Debug, Default)]
+pub struct Pauses {
+    /// How many.
+    pub count: Counter,
+    /// All together, in microseconds.
+    pub total_us: Counter,
+    /// The last one, in microseconds.
+    pub last_us: Gauge,
+}
+
+impl Pauses {
+    pub(crate) fn add(&self, pause: Duration) {
+        let us = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
+        self.total_us.add(us);
+        self.last_us.set(i64::try_from(us).unwrap_or(i64::MAX));
+        // Last: who sees it counted finds its length.
+        self.count.add(1);
+    }
 }
 
 /// A number that goes up and down.
@@ -116,6 +143,15 @@ impl Stats {
     /// The partitions that this process holds.
     pub fn positions(&self) -> BTreeMap<TopicPartition, Position> {
         self.positions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The digests of the chain that makes the filling epoch.
+    pub fn chain(&self) -> String {
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_chain(&self, digests: &str) {
+        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = digests.to_string();
     }
 
     pub(crate) fn set_positions(&self, positions: BTreeMap<TopicPartition, Position>) {

@@ -112,12 +112,11 @@ async fn replayer(lake: &Lake, swaps_left: usize, dies_after: bool) -> Replayer<
     }
     let committer = Committer {
         pipeline: "p".to_string(),
-        plugins: "d".to_string(),
         clock: Arc::new(SystemClock::default()),
         stats: Arc::default(),
         accept_rollback: false,
     };
-    Replayer::new(tables, committer)
+    Replayer::new(tables, committer, "d".into())
 }
 
 /// Tables that stand at [`NEXT`], and letters of some offsets.
@@ -153,8 +152,15 @@ async fn lake(offsets: &[i64]) -> (Lake, Vec<Stored>) {
             Entry { topic_id: Some("id".into()), next: NEXT, first: 0, rows: 0, holder: "h".into(), chain: None };
         let commit_id = replayer.committer.commit_id();
         let opened_ms = i64::MAX;
-        let proposal =
-            Proposal { commit_id, files, ranges: Vec::new(), rows: 0, opened_ms, replayed: Replayed::default() };
+        let proposal = Proposal {
+            commit_id,
+            files,
+            ranges: Vec::new(),
+            rows: 0,
+            opened_ms,
+            replayed: Replayed::default(),
+            chain: None,
+        };
         let decide = |_: &_| Ok(BTreeMap::from([(origin().key, entry.clone())]));
         replayer.committer.commit(table, &proposal, decide).await.unwrap();
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Holdings, Taken, begin_entry, gone, key};
 use crate::batch::TopicPartition;
+use crate::chain::Bound;
 use crate::checkpoint::{Entry, EntryKey, Offsets};
 use crate::clock::Clock;
 use crate::commit::Pause;
@@ -43,11 +44,13 @@ impl<T: Table, C: Clock> Holdings<T, C> {
                     offsets.get(&key).cloned().ok_or_else(|| gone(table.name(), &key))
                 };
                 let entries = self.tables.iter().zip(&held).map(entry).collect::<Result<_, Error>>()?;
-                taken.push(Taken { source, key, entries, known: Arc::default() });
+                taken.push(Taken { source, key, entries, known: Arc::default(), bound: None });
             }
         }
         self.check_extents(source, &mut taken).await?;
-        self.check_chains(&taken)?;
+        for taken in &mut taken {
+            taken.bound = self.bound(taken)?;
+        }
         self.know(&mut taken).await?;
         Ok(taken)
     }
@@ -156,35 +159,43 @@ impl<T: Table, C: Clock> Holdings<T, C> {
         Ok(())
     }
 
-    /// What a further data table has beyond the primary's V was made by certain plugins; the primary's rows of the same
-    /// records must come from them too.
-    fn check_chains(&self, taken: &[Taken]) -> Result<(), Error> {
+    /// What a further data table has beyond the primary's V was made by a certain chain; the primary's rows of the same
+    /// records must come from it too.
+    fn bound(&self, taken: &Taken) -> Result<Option<Bound>, Error> {
+        let mut bound: Option<Bound> = None;
         if self.accept.other_plugin {
-            return Ok(());
+            return Ok(bound);
         }
-        let ours = self.committer.plugins.as_str();
-        for taken in taken {
-            for at in (0..self.tables.len()).filter(|at| self.is_further(*at)) {
-                let entry = &taken.entries[at];
-                let theirs = entry.chain.as_deref();
-                if entry.next <= taken.next() || theirs == Some(ours) {
-                    continue;
-                }
-                return Err(Error::fatal(format!(
-                    "{} has the records of {} up to offset {}, {} only up to {}: a process ended between the two \
-                     commits. The plugins were then {}, now they are {ours}, and may make other rows of these records \
-                     or refuse them. A run with the former plugins until the next commit evens it out; \
-                     --accept-other-plugin goes on with these",
-                    self.tables[at].name(),
-                    taken.source,
-                    entry.next,
-                    self.tables[0].name(),
-                    taken.next(),
-                    theirs.unwrap_or("unknown ones"),
-                )));
+        for at in (0..self.tables.len()).filter(|at| self.is_further(*at)) {
+            let entry = &taken.entries[at];
+            if entry.next <= taken.next() {
+                continue;
             }
+            let chain = entry.chain.as_deref().unwrap_or("unknown ones");
+            let below = match &bound {
+                Some(other) if *other.chain != *chain => return Err(self.unmatched(taken, chain, &other.chain)),
+                Some(other) => entry.next.max(other.below),
+                None => entry.next,
+            };
+            bound = Some(Bound { chain: chain.into(), below });
         }
-        Ok(())
+        Ok(bound)
+    }
+
+    /// The chain that must make records again is not at hand.
+    pub(crate) fn unmatched(&self, taken: &Taken, theirs: &str, ours: &str) -> Error {
+        let ahead = (0..self.tables.len()).filter(|at| self.is_further(*at));
+        let ahead = ahead.max_by_key(|at| taken.entries[*at].next).unwrap_or_default();
+        Error::fatal(format!(
+            "{} has the records of {} up to offset {}, {} only up to {}: a process ended between the two commits. The \
+             plugins were then {theirs}, now they are {ours}, and may make other rows of these records or refuse them. \
+             A run with the former plugins until the next commit evens it out; --accept-other-plugin goes on with these",
+            self.tables[ahead].name(),
+            taken.source,
+            taken.entries[ahead].next,
+            self.tables[0].name(),
+            taken.next(),
+        ))
     }
 
     /// Notes what the tables hold beyond the primary's V.

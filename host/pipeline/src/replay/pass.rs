@@ -1,6 +1,7 @@
 //! One pass of dead letters through the pipeline's present plugins.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
@@ -22,6 +23,7 @@ pub struct Replayer<T, C> {
     pub tables: Vec<T>,
     /// Who commits.
     pub committer: Committer<C>,
+    chain: Arc<str>,
     epochs: AtomicU64,
 }
 
@@ -41,9 +43,9 @@ pub struct Outcome {
 }
 
 impl<T: Table, C: Clock> Replayer<T, C> {
-    /// For the data tables, the primary first, and the dead letters.
-    pub fn new(tables: Vec<T>, committer: Committer<C>) -> Self {
-        Self { tables, committer, epochs: AtomicU64::new(0) }
+    /// For the data tables, the primary first, and the dead letters; `chain` names the plugins.
+    pub fn new(tables: Vec<T>, committer: Committer<C>, chain: Arc<str>) -> Self {
+        Self { tables, committer, chain, epochs: AtomicU64::new(0) }
     }
 
     /// Gives whole letters of one origin to the plugins, and commits the rows of those that pass: to the secondaries,
@@ -175,7 +177,8 @@ impl<T: Table, C: Clock> Replayer<T, C> {
         let mut replayed = Replayed { rows: count, ..Replayed::default() };
         letters.iter().for_each(|letter| replayed.add(origin, letter.record.offset));
         let commit_id = self.committer.commit_id();
-        let proposal = Proposal { commit_id, files, ranges: Vec::new(), rows: count, opened_ms, replayed };
+        let chain = Some(Arc::clone(&self.chain));
+        let proposal = Proposal { commit_id, files, ranges: Vec::new(), rows: count, opened_ms, replayed, chain };
         let done = self.committer.commit(table, &proposal, |_| Ok(BTreeMap::new())).await?;
         table.committed(&done.head);
         Ok(count)
@@ -186,7 +189,7 @@ impl<T: Table, C: Clock> Replayer<T, C> {
 fn batch(origin: &Origin, letters: &[&Stored]) -> Batch {
     let records: Vec<_> = letters.iter().map(|l| l.record.clone()).collect();
     Batch {
-        source: TopicPartition::new(std::sync::Arc::clone(&origin.key.topic), origin.key.partition),
+        source: TopicPartition::new(Arc::clone(&origin.key.topic), origin.key.partition),
         generation: crate::batch::Generation::default(),
         from: records.first().map_or(0, |r| r.offset),
         to: records.last().map_or(0, |r| r.offset.saturating_add(1)),

@@ -1,6 +1,7 @@
 //! What an epoch has gathered.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::batch::{Batch, TopicPartition};
 use crate::event::Transformed;
@@ -14,6 +15,8 @@ const BRAKE_MIN: u64 = 100;
 pub(super) struct Gathered {
     pub(super) epoch: Epoch,
     pub(super) opened_ms: i64,
+    /// The chain that makes its rows: one for the whole epoch.
+    pub(super) chain: Arc<str>,
     /// What was given to workers, and by the time nothing is in flight what was transformed: `[from, to)`.
     pub(super) ranges: BTreeMap<TopicPartition, (i64, i64)>,
     pub(super) in_flight: usize,
@@ -23,9 +26,9 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn new(epoch: Epoch, opened_ms: i64, tables: usize) -> Self {
+    pub(super) fn new(epoch: Epoch, opened_ms: i64, tables: usize, chain: Arc<str>) -> Self {
         let rows = vec![BTreeMap::new(); tables];
-        Self { epoch, opened_ms, ranges: BTreeMap::new(), in_flight: 0, rows, records: 0, refused: 0 }
+        Self { epoch, opened_ms, chain, ranges: BTreeMap::new(), in_flight: 0, rows, records: 0, refused: 0 }
     }
 
     /// A batch goes to a worker.

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 
 use super::{Ports, Transformer};
 use crate::batch::{Batch, Generation, TopicPartition};
+use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::commit::Pause;
 use crate::dead_letter::{self, Letter, Postmark};
@@ -23,20 +24,21 @@ use crate::work::{Applied, Known};
 /// How long to wait before the table is asked what others have done.
 const OTHERS_PAUSE: Duration = Duration::from_millis(500);
 
-pub(super) type Job<F> = BoxFuture<'static, Event<F>>;
+pub(super) type Job<F, X> = BoxFuture<'static, Event<F, X>>;
 
 /// Runs a batch through a worker and buffers its rows.
 pub(super) fn transform<S: Source, X: Transformer, T: Table, C: Clock>(
-    ports: &Ports<S, X, T, C>,
+    ports: &Ports<S, T, C>,
+    chain: &Chain<X>,
     batch: Batch,
     epoch: Epoch,
     taken: &Taken,
-) -> Job<T::Files> {
-    let ports = ports.clone();
+) -> Job<T::Files, X> {
+    let (ports, chain) = (ports.clone(), chain.clone());
     let (known, key, topic_id) = (Arc::clone(&taken.known), taken.key.clone(), taken.entries[0].topic_id.clone());
     async move {
         let result = async {
-            let (batch, applied) = ports.transformer.transform(batch, Arc::clone(&known)).await?;
+            let (batch, applied) = chain.transformer.transform(batch, Arc::clone(&known)).await?;
             let holdings = &ports.holdings;
             let data_tables = holdings.data_tables();
             if !holdings.accept.other_plugin {
@@ -54,7 +56,7 @@ pub(super) fn transform<S: Source, X: Transformer, T: Table, C: Clock>(
                         cluster_id: &key.cluster_id,
                         topic_id: topic_id.as_deref(),
                         source: &batch.source,
-                        plugin_digest: &holdings.committer.plugins,
+                        plugin_digest: &chain.digests,
                         rejected_at_ms: holdings.committer.clock.now_ms(),
                     };
                     write_letters(&holdings.tables[data_tables], epoch, &mark, &batch, &applied).await?;
@@ -107,7 +109,7 @@ async fn write_letters<T: Table>(
     table.write(epoch, rows).await
 }
 
-fn count<S, X, T, C>(ports: &Ports<S, X, T, C>, batch: &Batch, applied: &Applied) {
+fn count<S, T, C>(ports: &Ports<S, T, C>, batch: &Batch, applied: &Applied) {
     let stats = &ports.holdings.committer.stats;
     stats.records.add(batch.records.len() as u64);
     stats.bytes.add(batch.bytes() as u64);
@@ -127,12 +129,12 @@ fn count<S, X, T, C>(ports: &Ports<S, X, T, C>, batch: &Batch, applied: &Applied
 
 /// Takes partitions, after a pause and after dropping epochs that will not be committed.
 pub(super) fn take<S: Source, X: Transformer, T: Table, C: Clock>(
-    ports: &Ports<S, X, T, C>,
+    ports: &Ports<S, T, C>,
     wanted: Vec<(TopicPartition, Generation)>,
     turn: u64,
     dropped: Vec<Epoch>,
     pause: Duration,
-) -> Job<T::Files> {
+) -> Job<T::Files, X> {
     let ports = ports.clone();
     async move {
         for epoch in dropped {
@@ -152,9 +154,9 @@ pub(super) fn take<S: Source, X: Transformer, T: Table, C: Clock>(
 
 /// Closes an epoch's files in every table.
 pub(super) fn flush<S: Source, X: Transformer, T: Table, C: Clock>(
-    ports: &Ports<S, X, T, C>,
+    ports: &Ports<S, T, C>,
     epoch: Epoch,
-) -> Job<T::Files> {
+) -> Job<T::Files, X> {
     let ports = ports.clone();
     async move {
         let closes = ports.holdings.tables.iter().map(|t| t.close(epoch));
@@ -166,10 +168,10 @@ pub(super) fn flush<S: Source, X: Transformer, T: Table, C: Clock>(
 
 /// Commits a closed epoch, if the topics are still the ones its records came from.
 pub(super) fn commit<S: Source, X: Transformer, T: Table, C: Clock>(
-    ports: &Ports<S, X, T, C>,
+    ports: &Ports<S, T, C>,
     held: Vec<Taken>,
     epoch: Closed<T::Files>,
-) -> Job<T::Files> {
+) -> Job<T::Files, X> {
     let ports = ports.clone();
     async move {
         let result = async {
@@ -185,10 +187,7 @@ pub(super) fn commit<S: Source, X: Transformer, T: Table, C: Clock>(
 
 /// After the epoch's last fetch and before its guard: a topic that was made again meanwhile makes its offsets mean
 /// something else.
-async fn check_topics<S: Source, X: Transformer, T: Table, C: Clock>(
-    ports: &Ports<S, X, T, C>,
-    held: &[Taken],
-) -> Result<(), Error> {
+async fn check_topics<S: Source, T: Table, C: Clock>(ports: &Ports<S, T, C>, held: &[Taken]) -> Result<(), Error> {
     let topics: BTreeSet<&Arc<str>> = held.iter().map(|t| &t.source.topic).collect();
     for topic in topics {
         let info = patiently(&*ports.holdings.committer.clock, "ask the cluster about a topic", || {
@@ -210,9 +209,9 @@ async fn check_topics<S: Source, X: Transformer, T: Table, C: Clock>(
 
 /// Finds where each partition of the topics ends now.
 pub(super) fn ends<S: Source, X: Transformer, T: Table, C: Clock>(
-    ports: &Ports<S, X, T, C>,
+    ports: &Ports<S, T, C>,
     topics: Vec<String>,
-) -> Job<T::Files> {
+) -> Job<T::Files, X> {
     let ports = ports.clone();
     async move {
         let clock = &*ports.holdings.committer.clock;
@@ -235,9 +234,9 @@ pub(super) fn ends<S: Source, X: Transformer, T: Table, C: Clock>(
 
 /// Looks into the primary table for what became of partitions that this process does not hold.
 pub(super) fn others<S: Source, X: Transformer, T: Table, C: Clock>(
-    ports: &Ports<S, X, T, C>,
+    ports: &Ports<S, T, C>,
     ends: BTreeMap<TopicPartition, i64>,
-) -> Job<T::Files> {
+) -> Job<T::Files, X> {
     let ports = ports.clone();
     async move {
         tokio::time::sleep(OTHERS_PAUSE).await;

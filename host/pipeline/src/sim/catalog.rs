@@ -10,6 +10,7 @@ use arrow_array::types::{Int32Type, Int64Type};
 use rand::Rng;
 
 use super::Flaw;
+use super::plugin::{digests, made_by};
 use super::process::Ice;
 use super::world::{Shared, World};
 use crate::batch::TopicPartition;
@@ -249,6 +250,12 @@ impl Table for SimTable {
             // Nothing is sent before it wakes.
             tokio::task::yield_now().await;
         }
+        let named = change.summary.get(checkpoint::PLUGINS);
+        let mut rows = change.files.iter().flat_map(|files| files.0.iter()).filter(|_| !self.is_letters);
+        assert!(
+            self.world.lock().flaw.is_some() || rows.all(|row| named == Some(&digests(made_by(row)))),
+            "the summary names {named:?}, which has not made all rows"
+        );
         assert!(change.summary[checkpoint::PIPELINE] == PIPELINE && property(PIPELINE) == "weir.p.offsets");
         self.world
             .call(move |world| {

@@ -313,3 +313,47 @@ fn records_lost_to_retention_do_not_pull_a_table_back_that_is_ahead() {
         assert_eq!(distinct.len(), events.len());
     });
 }
+
+#[test]
+fn a_swap_between_the_commits_of_two_tables_waits_until_the_former_plugin_has_made_both() {
+    simulate(async {
+        // The process has plugin 1; one table is ahead of the other when it begins anew, and plugin 2 is ordered at once.
+        let shape = Shape { keeps: true, ..Shape::SWAPS };
+        let mut life = ahead(27, shape).await;
+        life.start();
+        let swapped = life.processes[0].swap(2);
+        for _ in 0..60 {
+            sleep(Duration::from_millis(300)).await;
+            life.produce();
+            life.world.lock().broker.coordinate();
+        }
+        assert!(swapped.await.is_ok());
+        life.reap().await.unwrap();
+        life.finish(Accept::default()).await.unwrap();
+        life.check().unwrap();
+        let made = |version| life.world.lock().catalog.tables[0].live().iter().any(|row| row.2 / 100 == version);
+        assert!(made(1) && made(2));
+    });
+}
+
+#[test]
+fn a_swap_takes_effect_without_a_pause_or_a_rebalance() {
+    simulate(async {
+        let mut life = Life::of_shape(28, Shape::SWAPS, None);
+        life.world.lock().faulty = false;
+        life.start();
+        for round in 0..60_u64 {
+            sleep(Duration::from_millis(300)).await;
+            life.produce();
+            life.world.lock().broker.coordinate();
+            if round % 4 == 3 {
+                drop(life.processes[0].swap(round / 4 % 3));
+            }
+        }
+        let stats = life.processes[0].stats.clone();
+        assert!(stats.swaps.total() > 10 && stats.swap_pauses.count.get() > 10, "{stats:?}");
+        assert_eq!(stats.fences.get(), 0);
+        life.finish(Accept::default()).await.unwrap();
+        life.check().unwrap();
+    });
+}

@@ -77,6 +77,11 @@ impl Life {
 
     /// Something goes wrong, or right.
     fn disturb(&mut self) {
+        let shape = self.world.lock().shape;
+        if shape.swaps && !self.processes.is_empty() && self.world.lock().dice(0.2) {
+            let version = self.pick(shape.plugins as usize) as u64;
+            let _ = self.processes[self.pick(self.processes.len())].swap(version);
+        }
         match self.pick(12) {
             0 if !self.processes.is_empty() => {
                 let at = self.pick(self.processes.len());
@@ -138,6 +143,23 @@ impl Life {
         Ok(())
     }
 
+    /// One process that swaps in a faulty world, and must not stop.
+    pub(super) async fn live_alone(&mut self, rounds: usize) -> Result<(), Error> {
+        self.start();
+        for _ in 0..rounds {
+            let wait = self.world.lock().rng.random_range(50..900);
+            sleep(Duration::from_millis(wait)).await;
+            let version = self.pick(3) as u64;
+            let _ = self.processes[0].swap(version);
+            self.produce();
+            self.world.lock().broker.coordinate();
+            if self.processes[0].done.is_finished() {
+                return (&mut self.processes[0].done).await.unwrap();
+            }
+        }
+        Ok(())
+    }
+
     /// Heals the world, lets the others go, and runs to the end with one process.
     pub(super) async fn finish(&mut self, accept: Accept) -> Result<(), Error> {
         self.world.lock().faulty = false;
@@ -152,14 +174,13 @@ impl Life {
         }
         self.reap().await?;
         self.processes.drain(..).for_each(|p| p.kill());
-        let first = self.last_run(accept).await;
-        if self.but_for_plugins(first.clone()).is_err() || first.is_ok() {
-            return first;
-        }
-        // The other plugin; and if each partition wants another one, the flag.
-        let second = self.last_run(accept).await;
-        if self.but_for_plugins(second.clone()).is_err() || second.is_ok() {
-            return second;
+        // One plugin after the other; and if each partition wants another one, the flag.
+        let versions = self.world.lock().shape.plugins;
+        for _ in 0..versions {
+            let ended = self.last_run(accept).await;
+            if self.but_for_plugins(ended.clone()).is_err() || ended.is_ok() {
+                return ended;
+            }
         }
         self.is_mixed = true;
         self.last_run(Accept { other_plugin: true, ..accept }).await
@@ -170,10 +191,11 @@ impl Life {
         self.is_mixed = true;
     }
 
-    /// Passes what is no failure in a world of two plugins.
+    /// Passes what is no failure where plugins differ and a process has not all of them at hand.
     fn but_for_plugins(&self, ended: Result<(), Error>) -> Result<(), Error> {
-        let are_two = self.world.lock().shape.plugins > 1;
-        ended.or_else(|e| if are_two && e.message.contains("--accept-other-plugin") { Ok(()) } else { Err(e) })
+        let shape = self.world.lock().shape;
+        let may_lack = shape.plugins > 1 && !shape.keeps;
+        ended.or_else(|e| if may_lack && e.message.contains("--accept-other-plugin") { Ok(()) } else { Err(e) })
     }
 
     /// One process until the end.
@@ -196,21 +218,26 @@ impl Life {
         let world = self.world.lock();
         let mut tables: Vec<Found> = world.catalog.tables.iter().map(|t| Found::of(&t.live())).collect();
         let mut letters = tables.pop().unwrap();
+        let versions = world.shape.plugins;
         for (partition, log) in world.broker.logs.iter().enumerate() {
             for (offset, content) in &log.records {
                 let key = (partition as i32, *offset);
                 let rows: Vec<Vec<i64>> = tables.iter_mut().map(|found| found.take(key)).collect();
                 let refused = letters.take(key).len();
-                // Which tables have all rows of the record, and which none.
-                let whole = |n: i64| rows.iter().zip(rows_of(*offset, n)).all(|(found, n)| *found == upto(n));
+                // Whether one version has made all rows of the record, and no other a row.
+                let wanted = |n: i64, version| rows_of(*offset, n, version).into_iter().take(rows.len());
+                let whole = |n: i64| (0..versions).any(|version| wanted(n, version).eq(rows.iter().cloned()));
                 let none = rows.iter().all(Vec::is_empty);
+                // With the flag each table has the rows of a version.
                 let mixed = |n: i64| {
-                    let mut further = rows.iter().zip(rows_of(*offset, n)).skip(1);
-                    self.is_mixed && rows[0].is_empty() && further.all(|(found, n)| *found == upto(n))
+                    let of_some = |at: usize| (0..versions).any(|v| wanted(n, v).nth(at).as_ref() == Some(&rows[at]));
+                    self.is_mixed && (1..rows.len()).all(of_some) && (rows[0].is_empty() || of_some(0))
                 };
                 let right = match content {
-                    Content::Rows(n) => whole(*n) && refused == 0,
-                    Content::Fickle(n) => whole(*n) && refused == 0 || (none || mixed(*n)) && refused == 1,
+                    Content::Rows(n) => (whole(*n) || mixed(*n)) && refused == 0,
+                    Content::Fickle(n) => {
+                        (whole(*n) || mixed(*n)) && refused == 0 || (none || mixed(*n)) && refused == 1
+                    }
                     Content::Poison => none && refused == 1,
                     Content::Tombstone => none && refused == 0,
                 };
@@ -243,10 +270,6 @@ impl Found {
         rows.sort_unstable();
         rows
     }
-}
-
-fn upto(n: i64) -> Vec<i64> {
-    (0..n).collect()
 }
 
 /// Runs a life in virtual time.

@@ -14,10 +14,11 @@ use super::broker::{SimSource, TOPIC};
 use super::catalog::{PIPELINE, SimTable};
 use super::plugin::SimTransformer;
 use super::world::{Shared, SimClock};
+use crate::chain::{Chains, Swap};
 use crate::commit::Committer;
 use crate::error::Error;
 use crate::holdings::{Accept, Holdings};
-use crate::run::{Options, Ports, run};
+use crate::run::{Options, Ports, Signals, run};
 use crate::stats::Stats;
 
 /// Stops a process as SIGSTOP does: nothing of it runs, its requests go on without it.
@@ -61,8 +62,12 @@ impl<F: Future> Future for Freezing<F> {
 /// A running process.
 pub(super) struct Process {
     pub(super) ice: Ice,
+    pub(super) stats: Arc<Stats>,
     pub(super) done: JoinHandle<Result<(), Error>>,
+    id: u64,
+    world: Shared,
     shutdown: Option<oneshot::Sender<()>>,
+    swap: mpsc::Sender<Swap<SimTransformer>>,
     abort: AbortHandle,
 }
 
@@ -72,11 +77,11 @@ impl Process {
         let shape = world.lock().shape;
         let ice = Ice::default();
         let clock = SimClock { world: world.clone(), began, off_ms };
+        let stats = Arc::new(Stats::default());
         let committer = Committer {
             pipeline: PIPELINE.into(),
-            plugins: format!("plugin-{}", id % shape.plugins),
             clock: Arc::new(clock),
-            stats: Arc::new(Stats::default()),
+            stats: Arc::clone(&stats),
             accept_rollback: accept.rollback,
         };
         let holdings = Holdings {
@@ -89,8 +94,12 @@ impl Process {
             flaw: world.lock().flaw,
         };
         let source = SimSource::join(world, id);
-        let transformer = Arc::new(SimTransformer::new(world, id));
-        let ports = Ports { source: Arc::clone(&source), transformer, holdings: Arc::new(holdings) };
+        let ports = Ports { source: Arc::clone(&source), holdings: Arc::new(holdings) };
+        let all = 0..if shape.keeps { shape.plugins } else { 0 };
+        let chains = Chains {
+            live: SimTransformer::chain(world, id, id % shape.plugins),
+            former: all.map(|version| SimTransformer::chain(world, id, version)).collect(),
+        };
         let options = Options {
             topics: vec![TOPIC.into()],
             commit_interval: Duration::from_secs(2),
@@ -100,8 +109,10 @@ impl Process {
         };
         let (events, received) = mpsc::channel(16);
         let (shutdown, stop) = oneshot::channel();
+        let (swap, swaps) = mpsc::channel(4);
+        let signals = Signals { events: received, swaps, shutdown: stop };
         let both = async move {
-            let running = run(ports, options, received, stop);
+            let running = run(ports, chains, options, signals);
             tokio::select! {
                 biased;
                 result = running => result,
@@ -109,7 +120,7 @@ impl Process {
             }
         };
         let done = tokio::spawn(Freezing { ice: ice.clone(), inner: Box::pin(both) });
-        Self { ice, abort: done.abort_handle(), done, shutdown: Some(shutdown) }
+        Self { id, world: world.clone(), ice, stats, abort: done.abort_handle(), done, shutdown: Some(shutdown), swap }
     }
 
     /// As SIGKILL does.
@@ -122,5 +133,12 @@ impl Process {
         if let Some(shutdown) = self.shutdown.take() {
             let _ = shutdown.send(());
         }
+    }
+
+    /// As `weir plugin swap` does. One that is full of orders, or stopped, misses it.
+    pub(super) fn swap(&self, version: u64) -> oneshot::Receiver<()> {
+        let (done, told) = oneshot::channel();
+        let _ = self.swap.try_send(Swap { chain: SimTransformer::chain(&self.world, self.id, version), done });
+        told
     }
 }

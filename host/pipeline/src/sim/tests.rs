@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::Flaw;
 use super::life::{Life, simulate};
+use super::world::Shape;
 use crate::holdings::Accept;
 
 fn one_life(seed: u64, flaw: Option<Flaw>) -> Result<(), String> {
@@ -70,8 +71,8 @@ fn a_seed_replays() {
 }
 
 fn caught(flaw: Flaw) {
-    let failures = failures(0..400, Some(flaw));
-    let (seed, why) = failures.first_key_value().expect("400 seeds do not catch it");
+    let failures = failures(0..800, Some(flaw));
+    let (seed, why) = failures.first_key_value().expect("800 seeds do not catch it");
     println!("{flaw:?} is caught by seed {seed}: {why}");
 }
 
@@ -108,4 +109,32 @@ fn taking_without_a_holder_is_caught() {
 #[test]
 fn a_further_table_that_takes_rows_below_its_own_entry_again_is_caught() {
     caught(Flaw::NoFloor);
+}
+
+#[test]
+fn a_swap_within_an_epoch_is_caught() {
+    caught(Flaw::SwapWithinEpoch);
+}
+
+/// One process that swaps all the time, and must never miss a chain that it had.
+fn one_alone(seed: u64, flaw: Option<Flaw>) -> Result<(), String> {
+    simulate(async {
+        let mut life = Life::of_shape(seed, Shape::SWAPS, flaw);
+        life.live_alone(120).await.map_err(|e| format!("stopped: {e}"))?;
+        life.finish(Accept::default()).await.map_err(|e| format!("does not finish: {e}"))?;
+        life.check()
+    })
+}
+
+#[test]
+fn a_process_alone_always_has_the_chain_that_its_second_pass_wants() {
+    for seed in 0..60 {
+        assert_eq!(one_alone(seed, None), Ok(()), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_swap_below_a_further_tables_entry_is_caught() {
+    let caught = (0..60).find_map(|seed| one_alone(seed, Some(Flaw::SwapBelowEntry)).err());
+    println!("{}", caught.expect("60 seeds do not catch it"));
 }

@@ -30,22 +30,32 @@ pub(super) struct World {
 pub(super) struct Shape {
     /// Tables that the plugin fills. The dead letters come after them.
     pub(super) data_tables: usize,
-    /// Versions of the plugin, of which each process runs one.
+    /// Versions of the plugin, of which each process begins with one.
     pub(super) plugins: u64,
+    /// Whether processes swap them while they run.
+    pub(super) swaps: bool,
+    /// Whether a process begins with all of them at hand.
+    pub(super) keeps: bool,
     pub(super) start: Start,
 }
 
 impl Shape {
-    pub(super) const ONE_TABLE: Self = Self { data_tables: 1, plugins: 1, start: Start::Earliest };
+    pub(super) const ONE_TABLE: Self =
+        Self { data_tables: 1, plugins: 1, swaps: false, keeps: false, start: Start::Earliest };
     pub(super) const TWO_TABLES: Self = Self { data_tables: 2, ..Self::ONE_TABLE };
     pub(super) const TWO_PLUGINS: Self = Self { plugins: 2, ..Self::TWO_TABLES };
 
+    pub(super) const SWAPS: Self = Self { data_tables: 2, plugins: 3, swaps: true, ..Self::ONE_TABLE };
+
     /// Half of the worlds have one data table.
     pub(super) fn of_seed(seed: u64) -> Self {
-        match seed % 4 {
-            0 | 2 => Self::ONE_TABLE,
+        match seed % 8 {
+            0 | 2 | 4 => Self::ONE_TABLE,
             1 => Self::TWO_TABLES,
-            _ => Self::TWO_PLUGINS,
+            3 => Self::TWO_PLUGINS,
+            5 => Self::SWAPS,
+            6 => Self { data_tables: 1, ..Self::SWAPS },
+            _ => Self { keeps: true, ..Self::SWAPS },
         }
     }
 
