@@ -74,7 +74,7 @@ pub fn schema() -> TableSchema {
         column("value", DataType::Binary, true, "the record's value, as it was in the topic"),
         column("headers", headers, true, "the record's headers; of equal names the last"),
         column("error", DataType::Utf8, false, "why it was refused"),
-        column("plugin_digest", DataType::Utf8, true, "sha256 of the plugins that refused it"),
+        column("plugin_digest", DataType::Utf8, true, "digests of the plugins that refused it, and of their settings"),
         utc("rejected_at", false, "when it was refused"),
         utc("replayed_at", true, "in the row that marks a letter as replayed, when that was; else NULL"),
     ];

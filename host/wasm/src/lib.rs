@@ -14,6 +14,7 @@ mod columns;
 mod compiled;
 mod contract;
 mod describe;
+mod digest;
 mod engine;
 mod error;
 mod failure;
@@ -35,6 +36,7 @@ mod voice;
 
 pub use contract::World;
 pub use describe::text as tables_text;
+pub use digest::digest;
 pub use engine::Engine;
 pub use error::PluginError;
 pub use limits::Limits;

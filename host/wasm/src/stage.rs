@@ -10,6 +10,7 @@ use weir_pipeline::transform::{Effort, Failure, Message, Output, Stage, TableSch
 use crate::bindings::records;
 use crate::contract::World;
 use crate::describe;
+use crate::digest;
 use crate::error::PluginError;
 use crate::limits::Limits;
 use crate::order;
@@ -81,7 +82,10 @@ impl WasmStage {
             error: PluginError::Order { reason },
             given: None,
         })?;
-        let names = links.iter().map(|l| Named { name: l.plugin.name().to_owned(), digest: l.plugin.digest().into() });
+        let names = links.iter().map(|l| Named {
+            name: l.plugin.name().to_owned(),
+            digest: digest::digest(&l.plugin, &l.settings).into(),
+        });
         let names = names.collect();
         let (mut before, mut maker, mut after) = (Vec::new(), None, Vec::new());
         // Who gives the tables that the next plugin works on, and these.
