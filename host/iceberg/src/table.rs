@@ -1,6 +1,6 @@
 //! A table as the core's port wants it: catalog, staging and writer put together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -33,6 +33,9 @@ pub use open::{MADE_BY, OpenError};
 
 /// Targets remembered for the guard: epochs under way were written for the newest or the one before.
 const TARGETS_MAX: usize = 8;
+/// Plugins remembered, each for the epochs that it may still make: the one that is live, one that takes its place, and
+/// former ones that a second pass may want.
+const PLUGINS_MAX: usize = 6;
 
 /// What a pipeline's TOML says of one of its tables.
 #[derive(Clone, Debug)]
@@ -61,7 +64,8 @@ pub struct IcebergTable {
     pipeline: String,
     uuid: Uuid,
     catalog: Catalog,
-    plugin: TableSchema,
+    /// Whose rows may come, the newest first.
+    plugins: Mutex<VecDeque<TableSchema>>,
     writer: Writer,
     targets: Mutex<Vec<Arc<TableMetadata>>>,
     attempts: Attempts,
@@ -87,7 +91,7 @@ impl IcebergTable {
             uuid: metadata.uuid(),
             writer,
             catalog,
-            plugin: plugin.clone(),
+            plugins: Mutex::new(VecDeque::from([plugin.clone()])),
             targets: Mutex::new(vec![metadata]),
             attempts: Attempts::default(),
         })
@@ -127,25 +131,66 @@ impl IcebergTable {
         }
     }
 
+    /// Whether another plugin's rows fit the table, or would if columns were added.
+    ///
+    /// # Errors
+    /// As for [`IcebergTable::open`].
+    pub async fn check_plugin(&self, plugin: &TableSchema) -> Result<(), OpenError> {
+        open::check_fit(&self.ident, &self.catalog.load(&self.ident).await?, plugin)
+    }
+
+    /// Makes the table and its writer fit another plugin, beside those before: columns that it gives and the table
+    /// lacks are added in a commit of their own, before any file carries them. From then on an epoch may hold its rows.
+    ///
+    /// # Errors
+    /// As for [`IcebergTable::open`]. The plugins before are still fit.
+    pub async fn accept_plugin(&self, plugin: &TableSchema) -> Result<(), OpenError> {
+        let loaded = open::evolve(&self.catalog, &self.ident, plugin).await?;
+        open::target(&self.ident, &loaded, plugin)?;
+        let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
+        plugins.retain(|former| former.schema != plugin.schema);
+        plugins.push_front(plugin.clone());
+        plugins.truncate(PLUGINS_MAX);
+        drop(plugins);
+        self.aim(&loaded)
+    }
+
     /// Takes up what others changed of schema, partitioning, order or properties, if the plugin still fits.
     fn take_up(&self, loaded: &Loaded) -> Result<(), OpenError> {
-        if !open::differs(&self.target(), &loaded.metadata) {
-            return Ok(());
-        }
-        let target = open::target(&self.ident, loaded, &self.plugin)?;
+        if open::differs(&self.target(), &loaded.metadata) { self.aim(loaded) } else { Ok(()) }
+    }
+
+    /// Has the writer write for the table as it is now. A former plugin that no longer fits is forgotten.
+    fn aim(&self, loaded: &Loaded) -> Result<(), OpenError> {
+        let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fitting = plugins.iter().map(|plugin| open::target(&self.ident, loaded, plugin));
+        let newest = fitting.next().transpose()?;
+        let aims: Vec<_> = newest.map(Ok).into_iter().chain(fitting).collect();
+        let mut fits = aims.iter().map(Result::is_ok);
+        plugins.retain(|_| fits.next().unwrap_or(false));
+        drop(plugins);
+        let aims: Vec<_> = aims.into_iter().flatten().collect();
         let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
-        if targets.len() == TARGETS_MAX {
-            targets.remove(0);
+        let is_known = targets.last().is_some_and(|target| !open::differs(target, &loaded.metadata));
+        if !is_known {
+            if targets.len() == TARGETS_MAX {
+                targets.remove(0);
+            }
+            targets.push(Arc::clone(&loaded.metadata));
         }
-        targets.push(Arc::clone(&target.metadata));
         drop(targets);
-        self.writer.retarget(target);
+        self.writer.retarget(&aims);
         Ok(())
+    }
+
+    fn newest_plugin(&self) -> Option<TableSchema> {
+        self.plugins.lock().unwrap_or_else(PoisonError::into_inner).front().cloned()
     }
 
     /// After files turned out stale: makes the table fit the plugin again, and the writer the table.
     async fn renew(&self, why: String) -> SwapError {
-        let renewed = match open::evolve(&self.catalog, &self.ident, &self.plugin).await {
+        let Some(plugin) = self.newest_plugin() else { return SwapError::Stale(why) };
+        let renewed = match open::evolve(&self.catalog, &self.ident, &plugin).await {
             Ok(loaded) => self.take_up(&loaded),
             Err(e) => Err(e),
         };

@@ -111,7 +111,8 @@ struct Inner {
 }
 
 struct State {
-    plan: Result<Arc<Plan>, Error>,
+    /// One for each plugin whose rows may come, the newest first.
+    plans: Vec<Result<Arc<Plan>, Error>>,
     epochs: BTreeMap<Epoch, Buffer>,
     /// Epochs whose late rows vanish.
     discarded: BTreeSet<Epoch>,
@@ -140,25 +141,27 @@ impl Writer {
         let names = Arc::new(Names::new());
         let spill = Arc::new(Spill::new(limits.spill_dir.clone()));
         let plan = Plan::new(&store, &target, &names, &spill).map(Arc::new).map_err(Error::from);
-        let state = Mutex::new(State { plan, epochs: BTreeMap::new(), discarded: BTreeSet::new() });
+        let plans = vec![plan];
+        let state = Mutex::new(State { plans, epochs: BTreeMap::new(), discarded: BTreeSet::new() });
         let turn = Arc::new(Semaphore::new(1));
         let bytes = AtomicUsize::new(0);
         Self(Arc::new(Inner { store, limits, encoders_max, names, spill, state, bytes, turn }))
     }
 
-    /// Writes for another target from the next epoch on. If it cannot be obeyed, that epoch's writes say so.
-    #[allow(clippy::needless_pass_by_value)]
-    pub fn retarget(&self, target: WriteTarget) {
-        let plan = Plan::new(&self.0.store, &target, &self.0.names, &self.0.spill);
-        self.0.state().plan = plan.map(Arc::new).map_err(Error::from);
+    /// Writes for other targets from the next epoch on: one for each plugin whose rows may come, the newest first. An
+    /// epoch's first rows say whose it is. If a target cannot be obeyed, the writes of its epochs say so.
+    pub fn retarget(&self, targets: &[WriteTarget]) {
+        let plan = |target| Plan::new(&self.0.store, target, &self.0.names, &self.0.spill);
+        let plans = targets.iter().map(|target| plan(target).map(Arc::new).map_err(Error::from));
+        self.0.state().plans = plans.collect();
     }
 
-    /// Whether the target of the next epoch can be obeyed.
+    /// Whether the newest target can be obeyed.
     ///
     /// # Errors
     /// The property, partition field or sort field that is in the way.
     pub fn check(&self) -> Result<(), Error> {
-        self.0.state().plan.as_ref().map(drop).map_err(Clone::clone)
+        self.0.state().plan(None).map(drop)
     }
 
     /// Adds rows, as the plugin gave them, to an epoch. Waits while the buffer is full. Rows of a discarded epoch
@@ -171,7 +174,7 @@ impl Writer {
         if rows.num_rows() == 0 {
             return Ok(());
         }
-        let Some(plan) = self.0.plan_of(epoch)? else { return Ok(()) };
+        let Some(plan) = self.0.plan_of(epoch, &rows)? else { return Ok(()) };
         let (batch, partitioned) = Buffered::prepare(&plan, &rows)?;
         drop(rows);
         self.reserve(batch.bytes).await?;
@@ -258,7 +261,7 @@ impl Inner {
     }
 
     /// What an epoch is written for; `None` if it was discarded.
-    fn plan_of(&self, epoch: Epoch) -> Result<Option<Arc<Plan>>, Error> {
+    fn plan_of(&self, epoch: Epoch, rows: &RecordBatch) -> Result<Option<Arc<Plan>>, Error> {
         let mut state = self.state();
         if state.discarded.contains(&epoch) {
             return Ok(None);
@@ -266,7 +269,7 @@ impl Inner {
         if let Some(buffer) = state.epochs.get(&epoch) {
             return buffer.failed.clone().map_or_else(|| Ok(Some(Arc::clone(&buffer.plan))), Err);
         }
-        let plan = state.plan.clone()?;
+        let plan = state.plan(Some(rows))?;
         state.epochs.insert(epoch, Buffer::new(Arc::clone(&plan)));
         Ok(Some(plan))
     }
@@ -333,6 +336,16 @@ impl Inner {
 }
 
 impl State {
+    /// The plan for rows; the newest where none fits, which will say what does not.
+    fn plan(&self, rows: Option<&RecordBatch>) -> Result<Arc<Plan>, Error> {
+        let fits = |plan: &&Result<Arc<Plan>, Error>| match (plan, rows) {
+            (Ok(plan), Some(rows)) => plan.mapping.check(rows).is_ok(),
+            _ => false,
+        };
+        let plan = self.plans.iter().find(fits).or(self.plans.first());
+        plan.cloned().unwrap_or_else(|| Err(Error::fatal("rows came for no target: this is a mistake in Weir")))
+    }
+
     /// The epoch with the most bytes of rows in memory, and how many.
     fn largest(&self) -> Option<(Epoch, usize)> {
         let sizes = self.epochs.iter().map(|(epoch, b)| (*epoch, b.bytes));

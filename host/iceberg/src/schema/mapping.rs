@@ -64,27 +64,37 @@ impl Mapping {
         &self.0.rows
     }
 
-    /// Gives a plugin's rows the table's columns. Copies only what is cast.
+    /// Whether rows are what the plugin promised.
     ///
     /// # Errors
-    /// Rows that are not what the plugin promised.
-    pub fn apply(&self, rows: &RecordBatch) -> Result<RecordBatch, SchemaError> {
+    /// The first difference.
+    pub fn check(&self, rows: &RecordBatch) -> Result<(), SchemaError> {
         let found = rows.schema_ref().fields();
         let promised = self.0.plugin.fields();
         if found.len() != promised.len() {
             return Err(SchemaError::Rows(format!("{} columns, not {}", found.len(), promised.len())));
         }
-        for (found, promised) in found.iter().zip(promised) {
-            if found.name() != promised.name() || !found.data_type().equals_datatype(promised.data_type()) {
-                return Err(SchemaError::Rows(format!(
-                    "column {} is {}, not {} {}",
-                    found.name(),
-                    found.data_type(),
-                    promised.name(),
-                    promised.data_type()
-                )));
-            }
+        let differ = |(found, promised): &(&FieldRef, &FieldRef)| {
+            found.name() != promised.name() || !found.data_type().equals_datatype(promised.data_type())
+        };
+        match found.iter().zip(promised).find(differ) {
+            None => Ok(()),
+            Some((found, promised)) => Err(SchemaError::Rows(format!(
+                "column {} is {}, not {} {}",
+                found.name(),
+                found.data_type(),
+                promised.name(),
+                promised.data_type()
+            ))),
         }
+    }
+
+    /// Gives a plugin's rows the table's columns. Copies only what is cast.
+    ///
+    /// # Errors
+    /// Rows that are not what the plugin promised.
+    pub fn apply(&self, rows: &RecordBatch) -> Result<RecordBatch, SchemaError> {
+        self.check(rows)?;
         let columns = self.0.slots.iter().map(|s| apply_slot(s, rows.columns(), rows.num_rows()));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));

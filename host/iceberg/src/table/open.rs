@@ -178,6 +178,14 @@ pub(super) fn check_format(ident: &TableIdent, metadata: &TableMetadata) -> Resu
     }
 }
 
+/// Whether a plugin's rows fit the table, or would if columns were added.
+pub(super) fn check_fit(ident: &TableIdent, loaded: &Loaded, plugin: &TableSchema) -> Result<(), OpenError> {
+    check_format(ident, &loaded.metadata)?;
+    reconcile(loaded.metadata.current_schema(), plugin)
+        .map(drop)
+        .map_err(|e| OpenError::Schema { table: ident.clone(), source: Box::new(e) })
+}
+
 /// Loads the table and adds the columns that it lacks, until it lacks none.
 pub(super) async fn evolve(catalog: &Catalog, ident: &TableIdent, plugin: &TableSchema) -> Result<Loaded, OpenError> {
     let mut last = String::new();

@@ -225,6 +225,40 @@ async fn a_column_that_others_add_is_taken_up_from_the_next_epoch_and_one_they_d
     assert_eq!(count(&read(&lake, &["duration"]).await), 12);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn another_plugin_s_column_is_there_before_its_first_file_and_the_open_epoch_goes_on_without_it() {
+    let lake = hadoop().await;
+    let table = open(&lake, &plugin()).await.unwrap();
+    table.write(Epoch(1), rows(&plugin(), 6)).await.unwrap();
+    let mut fields: Vec<Field> = plugin().schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+    fields.insert(1, Field::new("status", DataType::Int32, true));
+    let wider = columns(fields.clone());
+    table.check_plugin(&wider).await.unwrap();
+    assert!(table.load().await.unwrap().metadata.metadata.current_schema().field_by_name("status").is_none());
+    table.accept_plugin(&wider).await.unwrap();
+    assert!(table.load().await.unwrap().metadata.metadata.current_schema().field_by_name("status").is_some());
+    // Rows of both come at once, each epoch's of one; then the former again, which lacks what the table has.
+    table.write(Epoch(2), rows(&wider, 6)).await.unwrap();
+    table.write(Epoch(1), rows(&plugin(), 6)).await.unwrap();
+    table.write(Epoch(3), rows(&plugin(), 6)).await.unwrap();
+    for n in 1..4 {
+        let files = table.close(Epoch(n)).await.unwrap();
+        commit(&table, files).await.unwrap();
+    }
+    let found = read(&lake, &["status"]).await;
+    assert_eq!((count(&found), found.iter().map(|b| b.column(0).null_count()).sum::<usize>()), (24, 18));
+    // Any other change is refused, and nothing has changed.
+    for (name, other) in [("trace_id", DataType::Int32), ("must", DataType::Int32)] {
+        fields.retain(|f| f.name() != name);
+        fields.push(Field::new(name, other, false));
+        let refused = columns(fields.clone());
+        let e = table.check_plugin(&refused).await.unwrap_err().to_string();
+        assert!(e.contains("trace_id") && table.accept_plugin(&refused).await.is_err(), "{e}");
+    }
+    let files = epoch(&table, 4, rows(&wider, 6)).await;
+    commit(&table, Some(files)).await.unwrap();
+}
+
 async fn evolve_by_hand(lake: &Lake, change: impl FnOnce(&mut Vec<NestedField>)) {
     let base = lake.catalog.load(&ident()).await.unwrap();
     let fields = base.metadata.current_schema().as_struct().fields();

@@ -127,7 +127,7 @@ async fn another_target_counts_from_the_next_epoch_on() {
     let lake = Lake::new(&batch, &Wanted::default());
     lake.writer.write(Epoch(1), batch.clone()).await.unwrap();
     let partitioned = Wanted { partition: vec![("service", Transform::Identity)], ..Wanted::default() };
-    lake.writer.retarget(target(lake.target.metadata.location(), &batch, &partitioned));
+    lake.writer.retarget(&[target(lake.target.metadata.location(), &batch, &partitioned)]);
     lake.writer.write(Epoch(1), batch.clone()).await.unwrap();
     lake.writer.write(Epoch(2), batch).await.unwrap();
     assert_eq!(lake.writer.close(Epoch(1)).await.unwrap().unwrap().count(), 1);
