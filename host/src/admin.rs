@@ -1,4 +1,7 @@
-//! `/metrics` for Prometheus, `/healthz` and `/readyz`, and `/status` for `weir status`.
+//! `/metrics` for Prometheus, `/healthz` and `/readyz`, `/status` for `weir status`, and `/pipelines/NAME/plugin`, which
+//! takes a plugin for `weir plugin swap`.
+
+mod swap;
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -15,13 +18,15 @@ use weir_pipeline::sink::Table;
 use weir_wasm::Plugin;
 
 use crate::assemble::{Assembled, World};
+use crate::reload::Desk;
 use crate::{progress, recent};
 
 /// What the endpoints read.
 pub struct Observed {
     name: String,
     ports: World,
-    plugins: Vec<Plugin>,
+    desk: Desk,
+    takes_remote_swaps: bool,
     budget: Budget,
     commit_interval_ms: i64,
     began_ms: i64,
@@ -34,12 +39,13 @@ impl std::fmt::Debug for Observed {
 }
 
 impl Observed {
-    /// Observes a pipeline.
-    pub fn new(assembled: &Assembled) -> Self {
+    /// Observes a pipeline. Plugins are taken from this machine alone unless `takes_remote_swaps`.
+    pub fn new(assembled: &Assembled, takes_remote_swaps: bool) -> Self {
         Self {
             name: assembled.name.clone(),
             ports: assembled.ports.clone(),
-            plugins: assembled.plugins.clone(),
+            desk: assembled.desk.clone(),
+            takes_remote_swaps,
             budget: assembled.budget.clone(),
             commit_interval_ms: i64::try_from(assembled.options.commit_interval.as_millis()).unwrap_or(i64::MAX),
             began_ms: SystemClock::default().now_ms(),
@@ -72,9 +78,10 @@ pub async fn serve(listen: SocketAddr, observed: Vec<Arc<Observed>>) -> std::io:
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/status", get(status))
+        .route("/pipelines/{name}/plugin", swap::route())
         .with_state(Arc::new(observed));
     tokio::spawn(async move {
-        if let Err(why) = axum::serve(listener, router).await {
+        if let Err(why) = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await {
             tracing::error!(error = %why, "the admin endpoint ended");
         }
     });
@@ -111,6 +118,11 @@ fn status_of(observed: &Observed) -> serde_json::Value {
     let mut status = progress::summary(&observed.name, stats);
     status["retries"] = stats.retries.get().into();
     status["last_commit_ms"] = stats.last_commit_ms.get().into();
+    status["assignments"] = stats.assignments.get().into();
+    status["plugin"] = observed.desk.ledger.value(&stats.chain());
+    status["plugin"]["swaps"] = serde_json::json!(stats.swaps.get());
+    status["plugin"]["pauses"] = stats.swap_pauses.count.get().into();
+    status["plugin"]["last_pause_us"] = stats.swap_pauses.last_us.get().into();
     status["partitions"] = stats.positions().keys().map(ToString::to_string).collect::<Vec<_>>().into();
     status
 }
@@ -167,6 +179,7 @@ fn observe(text: &mut Text, observed: &Observed) {
             "rejected records that recovery found among the dead letters",
             &stats.rejected_again,
         ),
+        ("weir_assignments_total", "partitions assigned by the group", &stats.assignments),
         ("weir_fences_total", "times that another process owned what this one thought its own", &stats.fences),
         ("weir_commit_conflicts_total", "commits that somebody else was before", &stats.conflicts),
         ("weir_retries_total", "catalog calls made again after an error", &stats.retries),
@@ -180,6 +193,7 @@ fn observe(text: &mut Text, observed: &Observed) {
         ("weir_files_committed_total", "data files committed", "table", &stats.files_committed),
         ("weir_commits_total", "commits of epochs", "table", &stats.commits),
         ("weir_rejected_total", "records that became dead letters", "reason", &stats.rejected),
+        ("weir_plugin_swaps_total", "plugins that were to take another's place", "result", &stats.swaps),
         ("weir_plugin_failures_total", "plugin calls that failed as a whole", "kind", &stats.failures),
         ("weir_anomalies_total", "what was odd in the data and read all the same", "kind", &stats.anomalies),
     ];
@@ -190,7 +204,23 @@ fn observe(text: &mut Text, observed: &Observed) {
     }
     observe_positions(text, observed);
     observe_memory(text, observed);
-    (1..).zip(&observed.plugins).for_each(|(step, plugin)| observe_plugin(text, &observed.name, step, plugin));
+    observe_swaps(text, observed);
+    let plugins = observed.desk.ledger.plugins();
+    (1..).zip(&plugins).for_each(|(step, plugin)| observe_plugin(text, &observed.name, step, plugin));
+}
+
+fn observe_swaps(text: &mut Text, observed: &Observed) {
+    let (pauses, name) = (&observed.ports.holdings.committer.stats.swap_pauses, [("pipeline", observed.name.as_str())]);
+    let family = ("weir_plugin_swap_pauses_total", COUNTER, "swaps whose pause was measured");
+    text.sample(family, &name, pauses.count.get() as f64);
+    let help = "between the last batch through the plugin before and the first through the next";
+    text.sample(("weir_plugin_swap_pause_seconds_total", COUNTER, help), &name, pauses.total_us.get() as f64 / 1e6);
+    let Some(shadow) = observed.desk.ledger.shadowed() else { return };
+    for (result, batches) in [("alike", shadow.alike), ("different", shadow.different), ("worse", shadow.worse)] {
+        let family =
+            ("weir_plugin_shadow_batches_total", COUNTER, "batches that the shadow worked on beside the plugin");
+        text.sample(family, &[name[0], ("result", result)], batches as f64);
+    }
 }
 
 fn observe_positions(text: &mut Text, observed: &Observed) {

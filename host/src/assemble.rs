@@ -12,7 +12,7 @@ use weir_iceberg::store::{S3Options, Store};
 use weir_iceberg::table::{IcebergTable, TableOptions};
 use weir_iceberg::writer::BufferLimits;
 use weir_kafka::{KafkaConfig, KafkaSource};
-use weir_pipeline::chain::{self, Chains};
+use weir_pipeline::chain::{Chains, Swap};
 use weir_pipeline::clock::{Clock, SystemClock};
 use weir_pipeline::commit::Committer;
 use weir_pipeline::dead_letter;
@@ -22,12 +22,15 @@ use weir_pipeline::run::{Options, Ports};
 use weir_pipeline::source::{Source, Start};
 use weir_pipeline::stats::Stats;
 use weir_pipeline::transform::{Stage, TableSchema};
-use weir_wasm::{Engine, Plugin};
+use weir_wasm::Engine;
 
 use crate::chain;
 pub use crate::chain::{Chain, load_chain};
 use crate::codec::OtlpCodec;
 use crate::config::{self, Pipeline, RestAuth};
+use crate::mirror::Mirror;
+use crate::reload::{Desk, Reloader};
+use crate::watch::Watcher;
 use crate::workers::Workers;
 
 /// Bytes of batches between the source and the tables: enough for a few batches a worker, and one large record.
@@ -95,10 +98,15 @@ pub struct Assembled {
     pub options: Options,
     /// What the source says.
     pub events: mpsc::Receiver<SourceEvent>,
-    /// The plugins.
-    pub plugins: Vec<Plugin>,
+    /// Chains that are to take the place of the first one.
+    pub swaps: mpsc::Receiver<Swap<Workers>>,
+    /// Where they are asked for.
+    pub desk: Desk,
+    /// Who makes them; nobody where plugins are compiled in.
+    pub reloader: Option<Reloader>,
     /// Bytes between source and tables.
     pub budget: Budget,
+    mirror: Arc<Mirror>,
 }
 
 impl std::fmt::Debug for Assembled {
@@ -112,8 +120,29 @@ impl std::fmt::Debug for Assembled {
 /// # Errors
 /// What is wrong with the file, or with the world.
 pub async fn assemble(engine: &Engine, pipeline: &Pipeline, wishes: &Wishes) -> Result<Assembled, Refusal> {
+    let watcher = Watcher::new(pipeline, &wishes.plugin_path);
     let chain = load_chain(engine, pipeline, wishes)?;
-    assemble_with(chain, pipeline, wishes).await
+    let (tables, digests) = (chain.tables.clone(), chain.digests.clone());
+    let mut assembled = assemble_with(chain, pipeline, wishes).await?;
+    let (desk, queue) = Desk::open();
+    desk.ledger.live(assembled.desk.ledger.plugins());
+    let (swap, swaps) = mpsc::channel(1);
+    assembled.reloader = Some(Reloader {
+        engine: engine.clone(),
+        pipeline: pipeline.clone(),
+        wishes: wishes.clone(),
+        holdings: Arc::clone(&assembled.ports.holdings),
+        mirror: Arc::clone(&assembled.mirror),
+        desk: desk.clone(),
+        queue,
+        swaps: swap,
+        watcher,
+        live: pipeline.transforms.clone(),
+        tables,
+        digests,
+    });
+    (assembled.swaps, assembled.desk) = (swaps, desk);
+    Ok(assembled)
 }
 
 /// How many workers a run has.
@@ -133,10 +162,8 @@ pub async fn assemble_with<S: Stage + 'static>(
     let stats = Arc::new(Stats::default());
     let catalog = open_catalog(pipeline).await?;
     let tables = open_tables(&catalog, pipeline, &chain.tables).await?;
-    let codec_stats = Arc::clone(&stats);
-    let (signal, encoding) = (otlp_signal(pipeline.source.signal), pipeline.source.encoding);
-    let workers = Workers::start(chain.stages, || OtlpCodec::new(signal, encoding, Arc::clone(&codec_stats)))
-        .map_err(Refusal::failed)?;
+    let mirror = Arc::default();
+    let workers = Workers::start(chain.stages, || codec(pipeline, &stats), &mirror).map_err(Refusal::failed)?;
     let (events_to, events) = mpsc::channel(EVENTS_MAX);
     let budget = Budget::new(IN_FLIGHT_BYTES_MAX);
     let source = connect(pipeline, wishes, events_to, &budget).await?;
@@ -159,8 +186,16 @@ pub async fn assemble_with<S: Stage + 'static>(
         refused_max: pipeline.dead_letter.as_ref().map_or(1.0, |d| f64::from(d.max_rejected.get()) / 100.0),
     };
     let ports = Ports { source: Arc::new(source), holdings: Arc::new(holdings) };
-    let chains = Chains::of(chain::Chain::new(chain.digests, Arc::new(workers)));
-    Ok(Assembled { name: pipeline.name.clone(), ports, chains, options, events, plugins: chain.plugins, budget })
+    let chains = Chains::of(weir_pipeline::chain::Chain::new(chain.digests, Arc::new(workers)));
+    let (desk, _) = Desk::open();
+    desk.ledger.live(chain.plugins);
+    let ((_, swaps), name, reloader) = (mpsc::channel(1), pipeline.name.clone(), None);
+    Ok(Assembled { name, ports, chains, options, events, swaps, desk, reloader, budget, mirror })
+}
+
+/// A pipeline's codec, which counts what is odd.
+pub(crate) fn codec(pipeline: &Pipeline, stats: &Arc<Stats>) -> OtlpCodec {
+    OtlpCodec::new(otlp_signal(pipeline.source.signal), pipeline.source.encoding, Arc::clone(stats))
 }
 
 pub(crate) fn otlp_signal(signal: config::Signal) -> weir_otlp::Signal {

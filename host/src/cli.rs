@@ -64,7 +64,7 @@ enum Command {
     Query(query::Arguments),
     /// Runs a plugin, or a pipeline's whole chain, on captured files and prints the rows, the time and the memory.
     Invoke(invoke::Arguments),
-    /// Makes, builds, tests and shows plugins.
+    /// Makes, builds, tests, shows and swaps plugins.
     Plugin(plugin::Arguments),
     /// Writes realistic traces to a topic.
     Generate(generate::Arguments),
@@ -147,7 +147,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Table(a) => table::run(a, output).await,
         Command::Query(a) => query::run(a, output).await,
         Command::Invoke(a) => invoke::run(&a, output),
-        Command::Plugin(a) => plugin::run(a, output),
+        Command::Plugin(a) => plugin::run(a, output).await,
         Command::Generate(a) => generate::run(a, output).await,
     }
 }

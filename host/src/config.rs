@@ -31,8 +31,8 @@ pub use diagnostic::{Diagnostic, Report};
 pub use layout::{Direction, FieldTransform, Nulls, PartitionField, SortField};
 pub use location::Location;
 pub use pipeline::{
-    Admin, Buffer, Compaction, DeadLetter, Encoding, Expiry, IcebergSink, KafkaSource, Limits, Maintenance, Origin,
-    Percent, Pipeline, PluginRef, S3, Setting, Signal, Start, Table, TableName, Transform,
+    Admin, Buffer, Compaction, Component, DeadLetter, Encoding, Expiry, IcebergSink, KafkaSource, Limits, Maintenance,
+    Origin, Percent, Pipeline, PluginRef, S3, Setting, Signal, Start, Table, TableName, Transform,
 };
 pub use property::refused_kafka_property;
 pub use secret::Secret;

@@ -45,24 +45,31 @@ fn shipped_names() -> String {
 /// # Errors
 /// Where there is none, or it is no plugin of this contract.
 pub fn load(engine: &Engine, plugin: &PluginRef, path: &[PathBuf]) -> Result<Plugin, FindError> {
-    let name = match plugin {
-        PluginRef::File(file) => {
-            let name = file.file_stem().map_or_else(|| "plugin".into(), |s| s.to_string_lossy().into_owned());
-            return Ok(Plugin::from_file(engine, &name, file)?);
-        }
-        PluginRef::Named(name) => name,
-    };
-    let file = path.iter().map(|folder| folder.join(format!("{name}.wasm"))).find(|file| file.is_file());
-    if let Some(file) = file {
-        return Ok(Plugin::from_file(engine, name, &file)?);
+    if let Some(file) = file_of(plugin, path) {
+        return Ok(Plugin::from_file(engine, &plugin.name(), &file)?);
     }
-    if let Some((_, bytes)) = SHIPPED.iter().find(|(shipped, _)| shipped == name) {
+    let name = &plugin.name();
+    if let PluginRef::Given(_, component) = plugin {
+        return Ok(Plugin::from_bytes(engine, name, &component.0)?);
+    }
+    if let Some((_, bytes)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name.as_str()) {
         return Ok(Plugin::from_bytes(engine, name, bytes)?);
     }
     let searched: Vec<_> = path.iter().map(|p| p.display().to_string()).collect();
     let searched =
         if searched.is_empty() { "no folder (WEIR_PLUGIN_PATH is not set)".into() } else { searched.join(", ") };
     Err(FindError::Missing { name: name.clone(), searched })
+}
+
+/// The file that a plugin is read from; none for one that is shipped, or given.
+pub fn file_of(plugin: &PluginRef, path: &[PathBuf]) -> Option<PathBuf> {
+    match plugin {
+        PluginRef::File(file) => Some(file.clone()),
+        PluginRef::Named(name) => {
+            path.iter().map(|folder| folder.join(format!("{name}.wasm"))).find(|file| file.is_file())
+        }
+        PluginRef::Given(..) => None,
+    }
 }
 
 /// The folders of a plugin path, as `WEIR_PLUGIN_PATH` holds them.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use weir_pipeline::run::{Signals, run};
 
 use crate::assemble::Assembled;
@@ -38,7 +38,7 @@ pub async fn supervise(pipelines: Vec<Assembled>, format: Format) -> Vec<Ended> 
 }
 
 async fn one(assembled: Assembled, format: Format, mut stopped: watch::Receiver<bool>) -> Ended {
-    let Assembled { name, ports, chains, options, events, .. } = assembled;
+    let Assembled { name, ports, chains, options, events, swaps, reloader, .. } = assembled;
     let stats = Arc::clone(&ports.holdings.committer.stats);
     let source = Arc::clone(&ports.source);
     let lag = move || {
@@ -55,9 +55,12 @@ async fn one(assembled: Assembled, format: Format, mut stopped: watch::Receiver<
             std::future::pending::<()>().await;
         }
     });
-    let (_swap, swaps) = mpsc::channel(1);
+    let reloading = reloader.map(|reloader| tokio::spawn(reloader.run()));
     let result = run(ports, chains, options, Signals { events, swaps, shutdown: signalled }).await;
     forward.abort();
+    if let Some(reloading) = reloading {
+        reloading.abort();
+    }
     drop(progress);
     let totals = crate::progress::summary(&name, &stats);
     if let Err(e) = &result {

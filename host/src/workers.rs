@@ -9,8 +9,10 @@ use weir_pipeline::run::Transformer;
 use weir_pipeline::transform::Stage;
 use weir_pipeline::work::{Applied, Codec, Known, Worker};
 
+use crate::mirror::Mirror;
+
 /// A guest's stack lives on its thread's.
-const STACK_BYTES: usize = 8 << 20;
+pub(crate) const STACK_BYTES: usize = 8 << 20;
 
 struct Order {
     batch: Batch,
@@ -25,11 +27,11 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts one thread for each stage.
+    /// Starts one thread for each stage. What they do is offered to `mirror`.
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub fn start<S, C>(stages: Vec<S>, codec: impl Fn() -> C) -> std::io::Result<Self>
+    pub fn start<S, C>(stages: Vec<S>, codec: impl Fn() -> C, mirror: &Arc<Mirror>) -> std::io::Result<Self>
     where
         S: Stage + 'static,
         C: Codec + 'static,
@@ -38,10 +40,11 @@ impl Workers {
         let (orders, queue) = mpsc::channel(stages.len().max(1));
         let queue = Arc::new(Mutex::new(queue));
         for (at, stage) in stages.into_iter().enumerate() {
-            let (queue, mut worker) = (Arc::clone(&queue), Worker::new(stage, codec()));
+            let (queue, mut worker, mirror) = (Arc::clone(&queue), Worker::new(stage, codec()), Arc::clone(mirror));
             std::thread::Builder::new().name(format!("worker-{at}")).stack_size(STACK_BYTES).spawn(move || {
                 while let Some(order) = next(&queue) {
                     let applied = worker.apply(&order.batch, &order.known);
+                    mirror.offer(&order.batch, &order.known, &applied);
                     // Nobody waits any more where the epoch was dropped.
                     let _ = order.answer.send((order.batch, applied));
                 }

@@ -14,6 +14,7 @@ mod faults;
 mod pipeline;
 mod plugin_author;
 mod proof;
+mod reload;
 mod security;
 mod signals;
 mod tables;

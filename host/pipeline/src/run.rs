@@ -293,6 +293,7 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
 
     fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Error> {
         self.joined = true;
+        self.ports.holdings.committer.stats.assignments.add(partitions.len() as u64);
         // Given while it is still here: it was away in between, and somebody else may have had it.
         let returned = partitions.iter().any(|p| self.partitions.contains_key(p));
         for revocation in &mut self.revocations {

@@ -86,6 +86,8 @@ pub struct Stats {
     pub failures: Labelled,
     /// What was odd in the data and read all the same, by kind.
     pub anomalies: Labelled,
+    /// Partitions that the group assigned to this process, each time that it did.
+    pub assignments: Counter,
     /// Times that another process was found to own what this one thought its own.
     pub fences: Counter,
     /// Swaps lost to somebody else.

@@ -68,7 +68,7 @@ pub struct Refused {
 }
 
 /// What a batch became.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Applied {
     /// Record batches of each table.
     pub tables: Vec<Vec<RecordBatch>>,

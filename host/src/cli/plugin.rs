@@ -3,6 +3,7 @@
 mod build;
 mod inspect;
 mod new;
+mod swap;
 mod test;
 
 use clap::Subcommand;
@@ -10,7 +11,7 @@ use clap::Subcommand;
 use super::Failure;
 use crate::progress::Format;
 
-/// Makes, builds, tests and shows plugins.
+/// Makes, builds, tests, shows and swaps plugins.
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -28,13 +29,16 @@ enum Command {
     Test(test::Arguments),
     /// Shows what a plugin is: its world, imports, tables, size and digest.
     Inspect(inspect::Arguments),
+    /// Gives a running pipeline another plugin, without stopping it. It lasts until the process ends or a file changes.
+    Swap(swap::Arguments),
 }
 
-pub(super) fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
+pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
     match arguments.command {
         Command::New(a) => new::run(&a),
         Command::Build(a) => build::run(&a, output),
         Command::Test(a) => test::run(&a, output),
         Command::Inspect(a) => inspect::run(&a, output),
+        Command::Swap(a) => swap::run(a, output).await,
     }
 }

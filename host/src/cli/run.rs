@@ -97,7 +97,7 @@ pub(super) async fn run_pipelines(
     for pipeline in pipelines {
         let one = assemble(&engine, pipeline, wishes).await?;
         if let Some(admin) = &pipeline.admin {
-            observed.entry(admin.listen).or_default().push(Arc::new(Observed::new(&one)));
+            observed.entry(admin.listen).or_default().push(Arc::new(Observed::new(&one, admin.remote_swaps)));
         }
         assembled.push(one);
     }

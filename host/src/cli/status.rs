@@ -3,6 +3,8 @@
 mod process;
 mod show;
 
+pub(super) use process::reachable;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

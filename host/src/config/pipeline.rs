@@ -96,6 +96,10 @@ pub struct Transform {
     pub settings: Vec<Setting>,
     /// What one instance may use.
     pub limits: Limits,
+    /// Batches that a plugin which is to take this one's place goes through beside it first; 3 unless said.
+    pub canary: u32,
+    /// A plugin that runs beside this one on a share of the batches, and whose rows go nowhere.
+    pub shadow: Option<PluginRef>,
     /// Where the section stands.
     pub origin: Origin,
 }
@@ -107,6 +111,28 @@ pub enum PluginRef {
     Named(String),
     /// An absolute path.
     File(PathBuf),
+    /// The component itself, under a name: no file says this, who swaps a plugin does.
+    Given(String, Component),
+}
+
+impl PluginRef {
+    /// What messages call it: the name, or the file's without its ending.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Named(name) | Self::Given(name, _) => name.clone(),
+            Self::File(file) => file.file_stem().map_or_else(|| "plugin".into(), |s| s.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+/// The bytes of a component. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Component(pub bytes::Bytes);
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 /// One key of a transform's `config`: nested tables joined by dots; a scalar gives one value, an array one an
@@ -292,6 +318,8 @@ pub enum Expiry {
 pub struct Admin {
     /// Where `/metrics`, `/healthz` and `/readyz` are served.
     pub listen: SocketAddr,
+    /// Whether plugins may be swapped from other machines; only from this one unless said.
+    pub remote_swaps: bool,
 }
 
 /// Where a pipeline, or a part of it, was read from: its file and the line that names it.

@@ -188,6 +188,7 @@ fn admin(section: &Section<'_>) -> Option<Admin> {
             let help = "write an IP address and a port: \"127.0.0.1:9464\", or \"0.0.0.0:9464\" for all interfaces";
             Flaw::new(format!("`{text}` is not an address"), help)
         })
-    })?;
-    Some(Admin { listen })
+    });
+    let remote_swaps = section.get("remote_swaps").map_or(Some(false), |item| item.boolean());
+    Some(Admin { listen: listen?, remote_swaps: remote_swaps? })
 }

@@ -1,6 +1,6 @@
 //! A table of the file, and a value in it: each getter gives the value or notes what is wrong, and goes on.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -158,6 +158,24 @@ impl<'a> Item<'a> {
         }
         self.wrong_type("true or false");
         None
+    }
+
+    /// A whole number within bounds, or a string that a reference made one.
+    pub(super) fn number(&self, range: RangeInclusive<u32>) -> Option<u32> {
+        let number = match self.value {
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse::<u32>().ok(),
+            DeValue::String(text) if text.contains("${") => self.expand(text)?.parse().ok(),
+            _ => {
+                self.wrong_type("a whole number");
+                return None;
+            }
+        };
+        let within = number.filter(|number| range.contains(number));
+        if within.is_none() {
+            let help = format!("write a whole number from {} to {}", range.start(), range.end());
+            self.flaw(Flaw::new(format!("`{}` is out of range", self.key), help));
+        }
+        within
     }
 
     /// The elements of an array of strings, each checked. Wrong elements are noted, all of them.

@@ -17,7 +17,8 @@ pub(super) const KAFKA: Shape = Shape {
     section: "source.kafka",
     keys: &["brokers", "topics", "group", "signal", "encoding", "start", "properties"],
 };
-pub(super) const TRANSFORM: Shape = Shape { section: "transform", keys: &["plugin", "config", "limits"] };
+pub(super) const TRANSFORM: Shape =
+    Shape { section: "transform", keys: &["plugin", "config", "limits", "canary", "shadow"] };
 pub(super) const LIMITS: Shape = Shape { section: "transform.limits", keys: &["memory", "deadline", "output"] };
 pub(super) const SINK: Shape = Shape { section: "sink", keys: &["iceberg"] };
 pub(super) const ICEBERG: Shape =
@@ -35,7 +36,7 @@ pub(super) const TABLE: Shape =
 pub(super) const DEAD_LETTER: Shape = Shape { section: "dead_letter", keys: &["table", "max_rejected"] };
 pub(super) const BUFFER: Shape = Shape { section: "buffer", keys: &["path", "max"] };
 pub(super) const MAINTENANCE: Shape = Shape { section: "maintenance", keys: &["every", "compact", "expire", "cpu"] };
-pub(super) const ADMIN: Shape = Shape { section: "admin", keys: &["listen"] };
+pub(super) const ADMIN: Shape = Shape { section: "admin", keys: &["listen", "remote_swaps"] };
 
 /// Every shape.
 pub(super) const ALL: &[&Shape] = &[
@@ -78,7 +79,8 @@ pub(super) fn example(key: &str) -> &'static str {
         "memory" | "output" | "max" => "\"64MiB\"",
         "max_rejected" => "\"50%\"",
         "listen" => "\"127.0.0.1:9464\"",
-        "path_style" => "true",
+        "path_style" | "remote_swaps" => "true",
+        "canary" => "3",
         _ => "\"…\"",
     }
 }

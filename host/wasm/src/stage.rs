@@ -82,10 +82,9 @@ impl WasmStage {
             error: PluginError::Order { reason },
             given: None,
         })?;
-        let names = links.iter().map(|l| Named {
-            name: l.plugin.name().to_owned(),
-            digest: digest::digest(&l.plugin, &l.settings).into(),
-        });
+        let names = links
+            .iter()
+            .map(|l| Named { name: l.plugin.name().to_owned(), digest: digest::digest(&l.plugin, &l.settings).into() });
         let names = names.collect();
         let (mut before, mut maker, mut after) = (Vec::new(), None, Vec::new());
         // Who gives the tables that the next plugin works on, and these.

@@ -31,6 +31,9 @@ pub(super) struct Said {
     /// The partitions that it holds.
     #[serde(default)]
     pub(super) partitions: Vec<String>,
+    /// The live plugins, and what was to become of them.
+    #[serde(default)]
+    pub(super) plugin: serde_json::Value,
     /// The newest warnings and errors of the process, whichever of its pipelines they are of.
     #[serde(skip)]
     pub(super) said: Vec<Message>,
@@ -67,7 +70,7 @@ pub(super) async fn ask(listen: SocketAddr, pipeline: &str) -> Result<Said, Stri
 }
 
 /// A process that listens on every address is asked on this machine's own.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(in crate::cli) fn reachable(listen: SocketAddr) -> SocketAddr {
     match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port())),
         IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((Ipv6Addr::LOCALHOST, listen.port())),

@@ -36,10 +36,36 @@ pub(super) fn text(s: &Status) -> String {
                 p.conflicts,
                 p.retries
             ));
+            lines.extend(plugin(&p.plugin, s.now_ms).into_iter().map(|line| format!("  {line}")));
             lines.extend(p.said.iter().map(|m| format!("    {} {}: {}", time(m.at_ms), m.level, m.message)));
         }
     }
     lines.join("\n")
+}
+
+/// The live plugins, what is tried, and what last came of that.
+fn plugin(said: &Value, now_ms: i64) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+    let mut lines = Vec::new();
+    if let Some(digests) = said["digests"].as_str() {
+        let names: Vec<String> = said["names"].as_array().into_iter().flatten().map(text).collect();
+        lines.push(format!("plugins: {} ({digests})", names.join(", ")));
+    }
+    if let Some(last) = said["last"].as_object() {
+        let ago = age(now_ms - last["at_ms"].as_i64().unwrap_or(now_ms));
+        let reason = last["reason"].as_str().map_or(String::new(), |reason| format!(": {reason}"));
+        lines.push(format!("  {ago} ago a plugin was {}{reason}", text(&last["result"]).replace('_', " ")));
+    }
+    if let Some(trial) = said["trial"].as_object() {
+        let (batches, of) = (&trial["batches"], &trial["of"]);
+        lines.push(format!("  tried on {batches} of {of} batches: {}", text(&trial["digests"])));
+    }
+    if let Some(shadow) = said["shadow"].as_object() {
+        let last = shadow["last"].as_str().map_or(String::new(), |last| format!("; the last: {last}"));
+        let (alike, different, worse) = (&shadow["alike"], &shadow["different"], &shadow["worse"]);
+        lines.push(format!("  the shadow: {alike} batches alike, {different} different, {worse} worse{last}"));
+    }
+    lines
 }
 
 fn of_table(table: &TableStatus, now_ms: i64) -> String {
@@ -117,7 +143,8 @@ pub(super) fn value(s: &Status) -> Value {
         Err(why) => json!({ "answers": false, "why": why }),
         Ok(p) => json!({
             "answers": true, "address": p.address, "commits": p.commits, "fences": p.fences,
-            "conflicts": p.conflicts, "retries": p.retries, "partitions": p.partitions, "said": p.said,
+            "conflicts": p.conflicts, "retries": p.retries, "partitions": p.partitions, "plugin": p.plugin,
+            "said": p.said,
         }),
     };
     json!({

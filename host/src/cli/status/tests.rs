@@ -39,6 +39,12 @@ fn status() -> Status {
             conflicts: 2,
             retries: 3,
             partitions: vec!["orders/0".into()],
+            plugin: serde_json::json!({
+                "digests": "ab+cd", "names": ["flatten-spans"],
+                "last": { "at_ms": NOW - 3000, "result": "rolled_back", "reason": "it fails" },
+                "trial": { "digests": "ef+cd", "batches": 1, "of": 3 },
+                "shadow": { "alike": 7, "different": 1, "worse": 0, "last": "other values" },
+            }),
             said: vec![message],
         }),
         now_ms: NOW,
@@ -59,6 +65,10 @@ traces
   orders/11          7        ?    ?         35
   orders/11: the topic was made again since
   the process at 127.0.0.1:9464 holds 1 partitions: 4 commits, 1 fenced, 2 conflicts, 3 retried
+  plugins: flatten-spans (ab+cd)
+    3 s ago a plugin was rolled back: it fails
+    tried on 1 of 3 batches: ef+cd
+    the shadow: 7 batches alike, 1 different, 0 worse; the last: other values
     2023-11-14T22:13:20.000Z warn: cannot load the table"
     );
     let value = show::value(&status());

@@ -16,6 +16,11 @@ use crate::config::shape;
 const DEFAULT_LIMITS: Limits =
     Limits { memory_bytes: 256 << 20, deadline: Duration::from_secs(2), output_bytes: 64 << 20 };
 
+/// A plugin that is wrong for the data shows it in its first thousands of records.
+const DEFAULT_CANARY: u32 = 3;
+/// Beyond this it is a shadow that is wanted.
+const CANARY_MAX: u32 = 10_000;
+
 pub(super) fn transforms(root: &Section<'_>) -> Option<Vec<Transform>> {
     let help = "add a section [[transform]] with plugin = \"flatten-spans\"";
     let Some(item) = root.get("transform") else {
@@ -49,7 +54,12 @@ fn transform(section: &Section<'_>) -> Option<Transform> {
         None => Some(DEFAULT_LIMITS),
     };
     let origin = origin(section.document, section.span());
-    Some(Transform { plugin: plugin?, settings: settings?, limits: limits?, origin })
+    let canary = match section.get("canary") {
+        Some(item) => item.number(0..=CANARY_MAX),
+        None => Some(DEFAULT_CANARY),
+    };
+    let shadow = section.parse("shadow", |text| plugin_ref(section, text));
+    Some(Transform { plugin: plugin?, settings: settings?, limits: limits?, canary: canary?, shadow, origin })
 }
 
 /// What looks like a path is one.
