@@ -159,8 +159,10 @@ fn under_load<R>(topic: &str, port: u16, seed: u64, work: impl FnOnce() -> R) ->
                         |value| FutureRecord::<(), String>::to(topic).partition(partition as i32).payload(value);
                     let sent: Vec<_> = values.iter().map(|v| producer.send_result(record(v)).expect("room")).collect();
                     produced += sent.len() as i64;
-                    let delivered = sent.into_iter().map(|sent| block_on(sent).expect("the producer lives"));
-                    delivered.for_each(|delivered| drop(delivered.expect("delivered")));
+                    for delivery in sent {
+                        let delivery = block_on(delivery).expect("the producer lives");
+                        delivery.unwrap_or_else(|(error, _)| panic!("not delivered to {topic}: {error}"));
+                    }
                 }
                 let is_near = || produced - read(port) < BACKLOG || stop.load(Ordering::Relaxed);
                 until("the reader to come near", LIMIT, || is_near().then_some(()));

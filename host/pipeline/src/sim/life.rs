@@ -80,7 +80,7 @@ impl Life {
         let shape = self.world.lock().shape;
         if shape.swaps && !self.processes.is_empty() && self.world.lock().dice(0.2) {
             let version = self.pick(shape.plugins as usize) as u64;
-            let _ = self.processes[self.pick(self.processes.len())].swap(version);
+            drop(self.processes[self.pick(self.processes.len())].swap(version));
         }
         match self.pick(12) {
             0 if !self.processes.is_empty() => {
@@ -150,7 +150,7 @@ impl Life {
             let wait = self.world.lock().rng.random_range(50..900);
             sleep(Duration::from_millis(wait)).await;
             let version = self.pick(3) as u64;
-            let _ = self.processes[0].swap(version);
+            drop(self.processes[0].swap(version));
             self.produce();
             self.world.lock().broker.coordinate();
             if self.processes[0].done.is_finished() {
