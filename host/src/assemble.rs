@@ -12,13 +12,14 @@ use weir_iceberg::store::{S3Options, Store};
 use weir_iceberg::table::{IcebergTable, TableOptions};
 use weir_iceberg::writer::BufferLimits;
 use weir_kafka::{KafkaConfig, KafkaSource};
-use weir_pipeline::chain::{Chains, Swap};
+use weir_pipeline::chain::{Chains, Swap, is_named};
 use weir_pipeline::clock::{Clock, SystemClock};
 use weir_pipeline::commit::Committer;
 use weir_pipeline::dead_letter;
 use weir_pipeline::event::{Budget, SourceEvent};
 use weir_pipeline::holdings::{Accept, Holdings};
 use weir_pipeline::run::{Options, Ports};
+use weir_pipeline::sink::Table;
 use weir_pipeline::source::{Source, Start};
 use weir_pipeline::stats::Stats;
 use weir_pipeline::transform::{Stage, TableSchema};
@@ -30,6 +31,7 @@ use crate::codec::OtlpCodec;
 use crate::config::{self, Pipeline, RestAuth};
 use crate::mirror::Mirror;
 use crate::reload::{Desk, Reloader};
+use crate::shelf::{self, Shelf};
 use crate::watch::Watcher;
 use crate::workers::Workers;
 
@@ -56,6 +58,8 @@ pub struct Wishes {
     pub instance_id: Option<String>,
     /// How many workers; the machine's cores where absent.
     pub workers: Option<usize>,
+    /// Where components that were live are kept, if anywhere.
+    pub shelf: Option<Shelf>,
 }
 
 /// Why a pipeline does not start.
@@ -123,7 +127,11 @@ pub async fn assemble(engine: &Engine, pipeline: &Pipeline, wishes: &Wishes) -> 
     let watcher = Watcher::new(pipeline, &wishes.plugin_path);
     let chain = load_chain(engine, pipeline, wishes)?;
     let (tables, digests) = (chain.tables.clone(), chain.digests.clone());
+    let components: Vec<String> =
+        chain.plugins.iter().map(|plugin| plugin.digest().to_string()).collect();
     let mut assembled = assemble_with(chain, pipeline, wishes).await?;
+    keep(&assembled.ports.holdings, wishes, &pipeline.transforms, &components);
+    assembled.chains.former = former(engine, pipeline, wishes, &assembled, (&digests, &tables)).await;
     let (desk, queue) = Desk::open();
     desk.ledger.live(assembled.desk.ledger.plugins());
     let (swap, swaps) = mpsc::channel(1);
@@ -143,6 +151,57 @@ pub async fn assemble(engine: &Engine, pipeline: &Pipeline, wishes: &Wishes) -> 
     });
     (assembled.swaps, assembled.desk) = (swaps, desk);
     Ok(assembled)
+}
+
+/// Keeps the components that are to go live, where a second pass may want them: with one data table none does.
+pub(crate) fn keep(
+    holdings: &Holdings<IcebergTable, SystemClock>,
+    wishes: &Wishes,
+    transforms: &[config::Transform],
+    components: &[String],
+) {
+    if let Some(shelf) = wishes.shelf.as_ref().filter(|_| holdings.data_tables() > 1) {
+        shelf.keep(transforms, &wishes.plugin_path, components);
+    }
+}
+
+/// The former plugins of which a table has records that the primary has not, where they are kept. Without them the run
+/// stops when it takes these records' partitions, and says why.
+async fn former(
+    engine: &Engine,
+    pipeline: &Pipeline,
+    wishes: &Wishes,
+    assembled: &Assembled,
+    (live, tables): (&str, &[TableSchema]),
+) -> Vec<weir_pipeline::chain::Chain<Workers>> {
+    let (mut former, holdings) = (Vec::new(), &assembled.ports.holdings);
+    let Some(shelf) = wishes.shelf.as_ref().filter(|_| holdings.data_tables() > 1) else { return former };
+    for named in shelf::owed(holdings, live).await {
+        let Some(transforms) = shelf.find(&pipeline.transforms, &named) else { continue };
+        let before = Pipeline { transforms, ..pipeline.clone() };
+        let Ok(chain) = load_chain(engine, &before, wishes) else { continue };
+        let mut fits = is_named(&named, &chain.digests) && chain.tables.len() == holdings.data_tables();
+        for (table, schema) in holdings.tables.iter().zip(&chain.tables) {
+            fits = fits && table.accept_plugin(schema).await.is_ok();
+        }
+        let stats = &holdings.committer.stats;
+        let workers = Workers::start(chain.stages, || codec(pipeline, stats), &assembled.mirror);
+        if let Some(workers) = workers.ok().filter(|_| fits) {
+            tracing::info!(
+                pipeline = pipeline.name,
+                digests = chain.digests,
+                "a former plugin makes a second pass first"
+            );
+            former.push(weir_pipeline::chain::Chain::new(chain.digests, Arc::new(workers)));
+        }
+        // The live ones are those that the tables are kept fit for.
+        for (table, schema) in holdings.tables.iter().zip(tables) {
+            if let Err(e) = table.accept_plugin(schema).await {
+                tracing::warn!(table = table.name(), error = %e, "the live plugin no longer fits its table");
+            }
+        }
+    }
+    former
 }
 
 /// How many workers a run has.

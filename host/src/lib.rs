@@ -14,6 +14,7 @@ pub mod plugins;
 pub mod progress;
 pub mod recent;
 pub mod reload;
+pub mod shelf;
 pub mod supervisor;
 pub mod watch;
 pub mod workers;

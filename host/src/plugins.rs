@@ -61,6 +61,26 @@ pub fn load(engine: &Engine, plugin: &PluginRef, path: &[PathBuf]) -> Result<Plu
     Err(FindError::Missing { name: name.clone(), searched })
 }
 
+/// A plugin's component as it is now.
+///
+/// # Errors
+/// Where there is none, or its file cannot be read.
+pub fn bytes(plugin: &PluginRef, path: &[PathBuf]) -> std::io::Result<bytes::Bytes> {
+    if let Some(file) = file_of(plugin, path) {
+        return std::fs::read(file).map(Into::into);
+    }
+    match plugin {
+        PluginRef::Given(_, component) => Ok(component.0.clone()),
+        _ => {
+            let name = plugin.name();
+            let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == name);
+            shipped
+                .map(|(_, bytes)| bytes::Bytes::from_static(bytes))
+                .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+        }
+    }
+}
+
 /// The file that a plugin is read from; none for one that is shipped, or given.
 pub fn file_of(plugin: &PluginRef, path: &[PathBuf]) -> Option<PathBuf> {
     match plugin {

@@ -19,7 +19,7 @@ use weir_pipeline::holdings::Holdings;
 use weir_pipeline::transform::TableSchema;
 use weir_wasm::{Engine, WasmStage};
 
-use crate::assemble::{Wishes, codec};
+use crate::assemble::{Wishes, codec, keep};
 use crate::chain::Chain;
 use crate::config::{Component, Pipeline, PluginRef, Transform};
 use crate::mirror::Mirror;
@@ -219,6 +219,9 @@ impl Reloader {
             Ok(workers) => workers,
             Err(e) => return Outcome::Refused(format!("the system gives no threads for it: {e}")),
         };
+        // Before it makes a row: after a crash only it may make that again.
+        let components: Vec<String> = chain.plugins.iter().map(|plugin| plugin.digest().to_string()).collect();
+        keep(&self.holdings, &self.wishes, &transforms, &components);
         let (done, told) = oneshot::channel();
         let swap = Swap { chain: chain::Chain::new(chain.digests.as_str(), Arc::new(workers)), done };
         if self.swaps.send(swap).await.is_err() || told.await.is_err() {

@@ -115,7 +115,14 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
 
 async fn replay(letters: &Letters, is_trial: bool, accept: Accept, output: Format) -> Result<(), Failure> {
     let pipeline = letters.pipeline(output)?;
-    let wishes = Wishes { until_end: true, accept, plugin_path: plugin_path(), instance_id: None, workers: Some(1) };
+    let wishes = Wishes {
+        until_end: true,
+        accept,
+        plugin_path: plugin_path(),
+        instance_id: None,
+        workers: Some(1),
+        shelf: None,
+    };
     let (mut replayed, mut rows, mut refused, mut left) = (0, 0, 0, 0);
     let told = |origin: &Origin, outcome: Outcome| {
         replayed += outcome.replayed.len();

@@ -72,6 +72,7 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
         plugin_path: plugin_path(),
         instance_id: None,
         workers: None,
+        shelf: None,
     };
     let began = Instant::now();
     let ended = run_pipelines(&pipelines, &wishes, output).await?;

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use serde_json::json;
 use weir_pipeline::holdings::Accept;
 
-use super::{Failure, engine, load, plugin_path, say, subject};
+use super::{Failure, cache_folder, engine, load, plugin_path, say, subject};
 use crate::admin::{self, Observed};
 use crate::assemble::{Assembled, Wishes, assemble};
 use crate::config::Pipeline;
 use crate::maintenance::Maintenance;
 use crate::progress::{Format, line_out};
+use crate::shelf::Shelf;
 use crate::supervisor::{Ended, supervise};
 
 /// Runs pipelines until they are stopped. Ctrl-C commits what is whole and leaves.
@@ -75,6 +76,7 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
         plugin_path: plugin_path(),
         instance_id: arguments.instance_id,
         workers: arguments.workers,
+        shelf: cache_folder().map(|folder| Shelf::new(folder.join("plugins"))),
     };
     let ended = run_pipelines(&pipelines, &wishes, output).await?;
     let mut failed = false;

@@ -71,6 +71,7 @@ fn primary(pipeline: &Pipeline) -> Result<String, Failure> {
         plugin_path: plugin_path(),
         instance_id: None,
         workers: Some(1),
+        shelf: None,
     };
     let chain = load_chain(&engine()?, pipeline, &wishes)?;
     let first = chain.tables.first().map(|table| table.name.clone());

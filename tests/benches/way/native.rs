@@ -22,6 +22,7 @@ pub(crate) fn run(file: &Path) {
         plugin_path: Vec::new(),
         instance_id: None,
         workers: None,
+        shelf: None,
     };
     // The sandboxed plugin says what the tables are; it runs nothing else.
     let engine = Engine::new(None).expect("an engine");
