@@ -135,10 +135,15 @@ impl Reloader {
                 self.pipeline.transforms.clone_from(&transforms);
                 shadow.follow(&self, &transforms).await;
             }
-            let (prepared, newer) = self.prepare_unless_newer(transforms).await;
+            let (prepared, newer) = self.prepare_unless_newer(transforms.clone()).await;
             next = newer;
             let outcome = match prepared {
                 Ok(ready) => self.install(ready).await,
+                Err(Outcome::Same) => {
+                    // The same plugins and settings: what else the file says of them counts from now on.
+                    self.live = transforms;
+                    Outcome::Same
+                }
                 Err(outcome) => outcome,
             };
             self.close(outcome, order.answer);

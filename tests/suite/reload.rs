@@ -13,6 +13,7 @@ use weir_tests::process::free_port;
 use weir_tests::{Kafka, Oracle, SpanIds, Spans, Weir, guest, until};
 
 use crate::pipeline::{LIMIT, Pipeline, START_NANOS, refused, said};
+use crate::tables::{self, two_tables};
 
 /// How often a plugin is replaced; `WEIR_RELOADS` says another number.
 fn reloads() -> usize {
@@ -224,6 +225,55 @@ fn plugins_are_replaced_under_load_and_no_row_is_lost_or_doubled_and_nothing_is_
     let mut distinct: Vec<&String> = names.values().collect();
     distinct.dedup();
     assert_eq!((names.len(), distinct.len()), (3, 3), "{names:?}");
+}
+
+/// The guest that fills two tables, with so many rows of the second for each event.
+fn rows_per_event(rows: u8) -> Vec<u8> {
+    const MARK: &[u8] = b"weir-guest-rows:";
+    let mut component = std::fs::read(guest("spans-and-events")).expect("a component");
+    let at = component.windows(MARK.len()).position(|window| window == MARK).expect("a number") + MARK.len();
+    component[at] = b'0' + rows;
+    component
+}
+
+#[test]
+fn of_two_tables_each_record_is_one_plugins_although_processes_die_between_their_commits_and_plugins_change() {
+    let mut pipeline = two_tables("reload-deaths", 2);
+    let (port, file) = (free_port(), pipeline.folder.join("events.wasm"));
+    pipeline.plugin = format!("plugin = \"{}\"\ncanary = 1", file.display());
+    pipeline.sections.push_str(&format!("[admin]\nlisten = \"127.0.0.1:{port}\"\n"));
+    let reloaded = Reloaded { pipeline, port, file };
+    let pipeline = &reloaded.pipeline;
+    reloaded.replace(&rows_per_event(1));
+    let (mut made, mut letters) = (tables::produce(pipeline, 1, 10, 50), 2);
+    pipeline.run_well();
+    let second_pass = "a former plugin makes a second pass first";
+    let mut second_passes = 0;
+    for life in 0..3_u8 {
+        // Each life swaps between two plugins, and ends in the commit of an epoch of either.
+        let fault = format!("secondary-committed:{}", 2 + 2 * life);
+        let mut weir = tables::start_with(pipeline, &fault, &["--log", "info"]);
+        for seed in 0..100 {
+            if weir.ended().is_some() {
+                break;
+            }
+            tables::add(&mut made, &tables::produce(pipeline, 1000 * u64::from(life) + seed + 2, 10, 50));
+            letters += 2;
+            let path = format!("/pipelines/{}/plugin", pipeline.name);
+            let version = rows_per_event(1 + 2 * life + (seed as u8 + 1) % 2);
+            // The process may die meanwhile.
+            let _ = post(port, &path, "application/wasm", &version);
+        }
+        assert!(!weir.wait_end(LIMIT).success(), "{}", weir.log());
+        second_passes += usize::from(weir.log().contains(second_pass));
+        // The next one begins with yet another.
+        reloaded.replace(&rows_per_event(3 + 2 * life));
+    }
+    let output = pipeline.run(&["--log", "info"]);
+    assert!(output.status.success(), "{}", said(&output));
+    second_passes += usize::from(said(&output).contains(second_pass));
+    assert!(second_passes > 0, "no table was ahead by a former plugin");
+    tables::assert_once(pipeline, &made, letters);
 }
 
 /// A component that must not go live, and words of what is said of it.

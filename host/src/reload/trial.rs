@@ -111,10 +111,13 @@ where
     on_thread(move || {
         let mut worker = Worker::new(Impatient { stage, failed: None, is_patient: false }, codec);
         for batch in 0..batches {
+            // Nobody waits any more where a newer candidate came.
+            if verdict.is_closed() {
+                return;
+            }
             told(batch);
             let Some(sample) = samples.blocking_recv() else { return };
             if let Found::Worse(why) = attempt(&mut worker, &sample) {
-                // Nobody waits any more where a newer candidate came.
                 let _ = verdict.send(Err(why));
                 return;
             }
