@@ -6,8 +6,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
@@ -27,7 +27,7 @@ const CONTENT_TYPE: &str = "application/wasm";
 const NAME: &str = "weir-plugin";
 
 pub(super) fn route() -> MethodRouter<std::sync::Arc<Vec<std::sync::Arc<Observed>>>> {
-    post(swap).layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+    post(swap)
 }
 
 async fn swap(
@@ -35,23 +35,20 @@ async fn swap(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     Path(pipeline): Path<String>,
     headers: HeaderMap,
-    component: Bytes,
+    body: Body,
 ) -> Response {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let refused = |status: StatusCode, why: &str| answer(status, &pipeline, "refused", Some(why));
     let Some(observed) = all.iter().find(|observed| observed.name == pipeline) else {
         return refused(StatusCode::NOT_FOUND, "this process runs no such pipeline");
     };
-    if !observed.takes_remote_swaps && !from.ip().to_canonical().is_loopback() {
-        let why = "plugins are taken from this machine only; [admin] remote_swaps = true takes them from others too";
-        return refused(StatusCode::FORBIDDEN, why);
+    if let Err((status, why)) = check(from, observed.takes_remote_swaps, &headers) {
+        return refused(status, why);
     }
-    if headers.contains_key(header::ORIGIN) {
-        return refused(StatusCode::FORBIDDEN, "plugins are not taken from web pages");
-    }
-    if text(header::CONTENT_TYPE.as_str()) != Some(CONTENT_TYPE) {
-        return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/wasm");
-    }
+    // Nothing of it is read before that.
+    let Ok(component) = to_bytes(body, BODY_BYTES_MAX).await else {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, "it is too large, or did not come whole");
+    };
     let name = text(NAME).unwrap_or("plugin").to_string();
     let told = observed.desk.order(Wanted::Given(name, Component(component))).await;
     match tokio::time::timeout(WAIT, told).await {
@@ -68,7 +65,25 @@ async fn swap(
     }
 }
 
+/// Whether a plugin is taken from somebody.
+fn check(from: SocketAddr, takes_remote: bool, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+    if !takes_remote && !from.ip().to_canonical().is_loopback() {
+        let why = "plugins are taken from this machine only; [admin] remote_swaps = true takes them from others too";
+        return Err((StatusCode::FORBIDDEN, why));
+    }
+    if headers.contains_key(header::ORIGIN) {
+        return Err((StatusCode::FORBIDDEN, "plugins are not taken from web pages"));
+    }
+    if headers.get(header::CONTENT_TYPE).is_none_or(|found| found != CONTENT_TYPE) {
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/wasm"));
+    }
+    Ok(())
+}
+
 fn answer(status: StatusCode, pipeline: &str, result: &str, reason: Option<&str>) -> Response {
     let body = json!({ "pipeline": pipeline, "result": result, "reason": reason });
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
+
+#[cfg(test)]
+mod tests;
