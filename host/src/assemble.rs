@@ -127,8 +127,7 @@ pub async fn assemble(engine: &Engine, pipeline: &Pipeline, wishes: &Wishes) -> 
     let watcher = Watcher::new(pipeline, &wishes.plugin_path);
     let chain = load_chain(engine, pipeline, wishes)?;
     let (tables, digests) = (chain.tables.clone(), chain.digests.clone());
-    let components: Vec<String> =
-        chain.plugins.iter().map(|plugin| plugin.digest().to_string()).collect();
+    let components: Vec<String> = chain.plugins.iter().map(|plugin| plugin.digest().to_string()).collect();
     let mut assembled = assemble_with(chain, pipeline, wishes).await?;
     keep(&assembled.ports.holdings, wishes, &pipeline.transforms, &components);
     assembled.chains.former = former(engine, pipeline, wishes, &assembled, (&digests, &tables)).await;

@@ -5,7 +5,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use weir_pipeline::batch::{Batch, Generation, Record, TopicPartition};
 use weir_pipeline::event::Held;
-use weir_pipeline::transform::{Effort, Output, Stage};
+use weir_pipeline::transform::{Effort, Output, Rejection, Stage};
 use weir_pipeline::work::{Applied, Codec, Known, Worker};
 use weir_wasm::{ChainError, Link, Plugin, PluginError, Signal, WasmStage};
 
