@@ -57,7 +57,6 @@ async fn run(commits: usize) {
     let catalog = Catalog::open(CatalogConfig::Hadoop, store).await.unwrap();
     let committer = Committer {
         pipeline: "bench".into(),
-        plugins: "0".repeat(64),
         clock: Arc::new(SystemClock::default()),
         stats: Arc::new(Stats::default()),
         accept_rollback: false,
@@ -126,6 +125,7 @@ impl Subject {
             rows: 10,
             opened_ms: committer.clock.now_ms(),
             replayed: weir_pipeline::replay::Replayed::default(),
+            chain: Some("0".repeat(64).into()),
         };
         let (wall, cpu) = (Instant::now(), ProcessTime::now());
         let before = &self.offsets;
