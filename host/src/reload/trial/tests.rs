@@ -23,7 +23,8 @@ fn batch() -> Batch {
 fn made(rows: &[i64], refused: &[usize]) -> Applied {
     let column = Int64Array::from_iter_values(rows.iter().copied());
     let rows = RecordBatch::try_from_iter([("n", Arc::new(column) as _)]).unwrap();
-    let refused = refused.iter().map(|record| Refused { record: *record, kind: "plugin", reason: "no".into() });
+    let refused =
+        refused.iter().map(|record| Refused { record: *record, kind: "plugin", reason: "no".into(), plugin: None });
     Applied { tables: vec![vec![rows]], refused: refused.collect(), ..Applied::default() }
 }
 
