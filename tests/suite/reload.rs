@@ -288,7 +288,7 @@ fn bad(kind: usize, number: u32) -> (Vec<u8>, &'static [&'static str]) {
             cut.truncate(cut.len() / 2 + number as usize);
             (cut, &["refused", "does not compile"])
         }
-        4 => (b"\0asm\x0d\0\x01\0".to_vec(), &["refused", "does not export"]),
+        4 => (b"\0asm\x0d\0\x01\0".to_vec(), &["refused", "its exports: none"]),
         5 => (behave('c'), &["refused", "not to its liking"]),
         6 => (behave('p'), &["refused", "failed while it was configured"]),
         7 => (behave('n'), &["refused", "it fills the tables others", "a new start"]),
