@@ -355,6 +355,9 @@ async fn several_pipelines_of_one_table_are_followed_each_for_itself() {
     assert_eq!((seen.rows.committed, seen.rows.live), (15, 15));
 }
 
+/// The id of the snapshot of [`rewrite`]: as long as others, so that no other's digits hold it.
+const REWRITE: i64 = 1_000_000_000_000_000_099;
+
 /// A rewrite of everything into one file, as a compaction makes it.
 async fn rewrite(ledger: &Ledger, rows: u64) {
     let (base, io) = (ledger.load().await, ledger.lake.store.file_io());
@@ -363,19 +366,19 @@ async fn rewrite(ledger: &Ledger, rows: u64) {
     let file = ledger.file("rewritten.parquet", rows).await;
     let output = io.new_output(format!("{folder}/rewritten-m0.avro")).unwrap();
     let spec = metadata.default_partition_spec().as_ref().clone();
-    let builder = ManifestWriterBuilder::new(output, Some(99), metadata.current_schema().clone(), spec);
+    let builder = ManifestWriterBuilder::new(output, Some(REWRITE), metadata.current_schema().clone(), spec);
     let mut writer = builder.build_v2_data();
     writer.add_file(file, 4).unwrap();
     let manifest = writer.write_manifest_file().await.unwrap();
     let list = format!("{folder}/snap-99.avro");
     let output = io.new_output(&list).unwrap().writer().await.unwrap();
     let parent = metadata.current_snapshot_id();
-    let mut writer = ManifestListWriter::v2(output, 99, parent, metadata.next_sequence_number());
+    let mut writer = ManifestListWriter::v2(output, REWRITE, parent, metadata.next_sequence_number());
     writer.add_manifests([manifest].into_iter()).unwrap();
     writer.close().await.unwrap();
     let summary = Summary { operation: iceberg::spec::Operation::Replace, additional_properties: Default::default() };
     let snapshot = Snapshot::builder()
-        .with_snapshot_id(99)
+        .with_snapshot_id(REWRITE)
         .with_parent_snapshot_id(parent)
         .with_sequence_number(metadata.next_sequence_number())
         .with_timestamp_ms(metadata.last_updated_ms() + 1)
