@@ -329,19 +329,15 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
     }
 
     fn taken(&mut self, wanted: &[(TopicPartition, Generation)], taken: Vec<Taken>) {
-        // Whoever committed these may have died before the ack: without it monitors would see a lag until the next.
-        let mut next = BTreeMap::new();
         for taken in taken {
             let Some(partition) = self.partitions.get_mut(&taken.source) else { continue };
             if !wanted.contains(&(taken.source.clone(), partition.generation)) {
                 continue;
             }
             partition.next = taken.next();
-            next.insert(taken.source.clone(), partition.next);
             partition.taken = Some(taken);
             partition.is_waiting = true;
         }
-        self.ports.source.ack(&next);
     }
 
     fn transformed(&mut self, done: &Transformed) -> Result<(), Error> {

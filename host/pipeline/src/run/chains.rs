@@ -8,7 +8,7 @@
 //! again by the chain that the table names, whatever is ordered meanwhile. A partition with such records that is taken
 //! under another chain waits for an epoch of its own chain; the others read on.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -176,11 +176,17 @@ impl<S: Source, X: Transformer, T: Table, C: Clock> Loop<S, X, T, C> {
                 return Err(self.ports.holdings.unmatched(taken, &bound.chain, &self.chains.wanted.digests));
             }
         }
+        // Whoever committed last may have died before the ack: without this one monitors would see a lag until the next.
+        let mut next = BTreeMap::new();
         for source in ready {
             if let Some(partition) = self.partitions.get_mut(&source) {
                 partition.is_waiting = false;
                 self.ports.source.seek(&source, partition.next, partition.generation)?;
+                next.insert(source, partition.next);
             }
+        }
+        if !next.is_empty() {
+            self.ports.source.ack(&next);
         }
         Ok(())
     }
