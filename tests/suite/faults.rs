@@ -79,12 +79,12 @@ const FAULTS: [Fault; 18] = [
     Fault { number: 7, place: "manifest list written", ways: &[at("list-written", "abort", 16)] },
     Fault {
         number: 8,
-        place: "request sent, answer lost",
+        place: "request sent, answer lost, or an error after it was applied",
         ways: &[at("swapped", "error", 16), act("answers-lost", acts::answers_lost, REST)],
     },
     Fault {
         number: 9,
-        place: "applied and told otherwise; a storm of conflicts",
+        place: "applied, and the process dies; a storm of conflicts",
         ways: &[at("swapped", "abort", 16), act("storm", acts::storm, ALL)],
     },
     Fault {
@@ -138,7 +138,7 @@ const FAULTS: [Fault; 18] = [
     },
     Fault {
         number: 18,
-        place: "broker restart, clock step, catalog's disk full",
+        place: "broker restart, clock step, a catalog that fails before the swap",
         ways: &[
             act("broker-restart", acts::broker_restart, ALL),
             act("clock-step", acts::clock_step, ALL),

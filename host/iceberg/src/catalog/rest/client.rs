@@ -87,6 +87,12 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost(why) => write!(f, "the rest catalog did not answer: {why}"),
+            // What Iceberg's own server says of a snapshot more than a minute ahead of it.
+            Self::Said { status: 400, message } if message.contains("Invalid update timestamp") => write!(
+                f,
+                "the rest catalog says 400: {message}; this machine's clock is more than a minute ahead of the \
+                 catalog's: set it right"
+            ),
             Self::Said { status, message } => write!(f, "the rest catalog says {status}: {message}"),
             Self::Credentials(why) => write!(f, "the rest catalog refuses the token or credential: {why}"),
         }
