@@ -6,9 +6,15 @@ mod manifests;
 mod orphans;
 mod views;
 
-use clap::Subcommand;
+use std::path::PathBuf;
 
-use super::Failure;
+use clap::Subcommand;
+use weir_iceberg::TableIdent;
+use weir_iceberg::catalog::Catalog;
+
+use super::{Failure, load, subject};
+use crate::assemble::open_catalog;
+use crate::config::Pipeline;
 use crate::progress::Format;
 use views::View;
 
@@ -37,6 +43,34 @@ enum Command {
     Expire(expire::Arguments),
     /// Finds files that no commit took, and deletes them.
     Orphans(orphans::Arguments),
+}
+
+/// Which tables a subcommand is about.
+#[derive(clap::Args, Debug)]
+struct Chosen {
+    /// A pipeline file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// One of its tables, as the catalog names it; all where absent.
+    #[arg(value_name = "TABLE")]
+    table: Option<String>,
+}
+
+/// The tables, and where they are.
+struct Opened {
+    pipeline: Pipeline,
+    idents: Vec<TableIdent>,
+    catalog: Catalog,
+}
+
+impl Chosen {
+    async fn open(&self, output: Format) -> Result<Opened, Failure> {
+        let mut pipelines = load(std::slice::from_ref(&self.file), output)?;
+        let Some(pipeline) = pipelines.pop() else { return Err(Failure::wrong("the file holds no pipeline")) };
+        let idents = subject::idents(&pipeline, self.table.as_deref())?;
+        let catalog = open_catalog(&pipeline).await?;
+        Ok(Opened { pipeline, idents, catalog })
+    }
 }
 
 pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {

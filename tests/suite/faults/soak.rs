@@ -28,7 +28,7 @@ fn kills_at_random_for_as_long_as_one_likes_lose_and_double_nothing() {
     }
     trial.catch_up();
     stop(&mut running);
-    let spans = trial.made.count;
-    trial.end();
-    println!("{kills} kills in {seconds} s, {spans} spans once each");
+    let tried = trial.end();
+    println!("{kills} kills in {seconds} s, {} spans, {} lost, {} doubled", tried.spans, tried.lost, tried.doubled);
+    assert_eq!((tried.lost, tried.doubled), (0, 0));
 }

@@ -1,15 +1,13 @@
 //! `weir table compact`.
 
-use std::path::PathBuf;
-
 use clap::ValueEnum;
 use serde_json::json;
 use weir_iceberg::TableIdent;
 use weir_iceberg::catalog::CatalogError;
 use weir_iceberg::compact::{CompactError, Compaction, Options, Pace, Strategy, compact, plan};
 
-use crate::assemble::open_catalog;
-use crate::cli::{Failure, load, say, subject};
+use super::{Chosen, Opened};
+use crate::cli::{Failure, say};
 use crate::config::bytes;
 use crate::progress::{Format, line_out};
 
@@ -18,12 +16,8 @@ use crate::progress::{Format, line_out};
 /// The options' names are those of Iceberg's procedure rewrite_data_files.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Arguments {
-    /// A pipeline file.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// One of its tables, as the catalog names it; all where absent.
-    #[arg(value_name = "TABLE")]
-    table: Option<String>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// binpack: files that came after each other become one, each in order. sort: all of a partition are put into order
     /// and cut, so that no two overlap.
     #[arg(long, value_enum, default_value = "binpack")]
@@ -53,10 +47,7 @@ enum Kind {
 }
 
 pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
-    let pipelines = load(std::slice::from_ref(&arguments.file), output)?;
-    let Some(pipeline) = pipelines.first() else { return Err(Failure::wrong("the file holds no pipeline")) };
-    let idents = subject::idents(pipeline, arguments.table.as_deref())?;
-    let catalog = open_catalog(pipeline).await?;
+    let Opened { pipeline, idents, catalog } = arguments.chosen.open(output).await?;
     let options = Options {
         strategy: match arguments.strategy {
             Kind::Binpack => Strategy::Binpack,

@@ -1,6 +1,5 @@
 //! `weir table expire`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,8 +9,8 @@ use weir_iceberg::expire::{ExpireError, Expiry, Retention, expire, plan};
 use weir_iceberg::verify::time;
 use weir_pipeline::clock::{Clock, SystemClock};
 
-use crate::assemble::open_catalog;
-use crate::cli::{Failure, load, say, subject};
+use super::{Chosen, Opened};
+use crate::cli::{Failure, say};
 use crate::config::duration;
 use crate::progress::{Format, line_out};
 
@@ -19,12 +18,8 @@ use crate::progress::{Format, line_out};
 /// hold, and so do the offsets of pipelines. Others may write meanwhile.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Arguments {
-    /// A pipeline file.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// One of its tables, as the catalog names it; all where absent.
-    #[arg(value_name = "TABLE")]
-    table: Option<String>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Snapshots of this age go [default: the table's history.expire.max-snapshot-age-ms, or 5d].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     older_than: Option<Duration>,
@@ -37,10 +32,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
-    let pipelines = load(std::slice::from_ref(&arguments.file), output)?;
-    let Some(pipeline) = pipelines.first() else { return Err(Failure::wrong("the file holds no pipeline")) };
-    let idents = subject::idents(pipeline, arguments.table.as_deref())?;
-    let catalog = open_catalog(pipeline).await?;
+    let Opened { idents, catalog, .. } = arguments.chosen.open(output).await?;
     let retention = Retention { age: arguments.older_than, keep: arguments.keep.map(|n| n as usize) };
     for ident in &idents {
         let now_ms = SystemClock::default().now_ms();

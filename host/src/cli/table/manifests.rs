@@ -1,36 +1,27 @@
 //! `weir table rewrite-manifests`.
 
-use std::path::PathBuf;
-
 use serde_json::json;
 use weir_iceberg::catalog::CatalogError;
 use weir_iceberg::manifests::{plan, rewrite};
 use weir_iceberg::upkeep::UpkeepError;
 
-use crate::assemble::open_catalog;
-use crate::cli::{Failure, load, say, subject};
+use super::{Chosen, Opened};
+use crate::cli::{Failure, say};
 use crate::progress::{Format, line_out};
 
 /// Merges small manifests up to the table's commit.manifest.target-size-bytes (8 MiB). Files and rows stay as they are;
 /// commits do the same by themselves once there are commit.manifest.min-count-to-merge (100).
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Arguments {
-    /// A pipeline file.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// One of its tables, as the catalog names it; all where absent.
-    #[arg(value_name = "TABLE")]
-    table: Option<String>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Only says what would be done.
     #[arg(long)]
     dry_run: bool,
 }
 
 pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
-    let pipelines = load(std::slice::from_ref(&arguments.file), output)?;
-    let Some(pipeline) = pipelines.first() else { return Err(Failure::wrong("the file holds no pipeline")) };
-    let idents = subject::idents(pipeline, arguments.table.as_deref())?;
-    let catalog = open_catalog(pipeline).await?;
+    let Opened { idents, catalog, .. } = arguments.chosen.open(output).await?;
     for ident in &idents {
         let done = if arguments.dry_run { plan(&catalog, ident).await } else { rewrite(&catalog, ident).await };
         let done = done.map_err(|e| match e {

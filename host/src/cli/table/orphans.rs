@@ -1,6 +1,5 @@
 //! `weir table orphans`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
@@ -9,8 +8,8 @@ use weir_iceberg::catalog::CatalogError;
 use weir_iceberg::orphans::{AGE_MIN, OrphanError, Survey, find, remove};
 use weir_iceberg::verify::time;
 
-use crate::assemble::open_catalog;
-use crate::cli::{Failure, load, say, subject};
+use super::{Chosen, Opened};
+use crate::cli::{Failure, say};
 use crate::config::duration;
 use crate::progress::{Format, line_out};
 
@@ -18,12 +17,8 @@ use crate::progress::{Format, line_out};
 /// behind that were killed or given up. Only shows them, unless --delete is given.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Arguments {
-    /// A pipeline file.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// One of its tables, as the catalog names it; all where absent.
-    #[arg(value_name = "TABLE")]
-    table: Option<String>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Spares files that were written in this time, by the store's own clock: a commit under way may still take them.
     #[arg(long, value_name = "TIME", default_value = "3d", value_parser = duration)]
     older_than: Duration,
@@ -42,10 +37,7 @@ pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<
              rows would be lost; --writers-stopped says that nothing writes to the table",
         ));
     }
-    let pipelines = load(std::slice::from_ref(&arguments.file), output)?;
-    let Some(pipeline) = pipelines.first() else { return Err(Failure::wrong("the file holds no pipeline")) };
-    let idents = subject::idents(pipeline, arguments.table.as_deref())?;
-    let catalog = open_catalog(pipeline).await?;
+    let Opened { idents, catalog, .. } = arguments.chosen.open(output).await?;
     for ident in &idents {
         let survey = if arguments.delete {
             remove(&catalog, ident, arguments.older_than).await

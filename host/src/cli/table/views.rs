@@ -1,25 +1,19 @@
 //! `weir table show`, `snapshots`, `history` and `files`.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 use weir_iceberg::TableIdent;
 use weir_iceberg::catalog::{Catalog, CatalogError};
 use weir_iceberg::views::{self, ViewError};
 
-use crate::assemble::open_catalog;
-use crate::cli::{Failure, load, say, subject};
+use super::{Chosen, Opened};
+use crate::cli::{Failure, say};
 use crate::progress::{Format, line_out};
 
 /// What is looked at.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Arguments {
-    /// A pipeline file.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// One of its tables, as the catalog names it; all where absent.
-    #[arg(value_name = "TABLE")]
-    table: Option<String>,
+    #[command(flatten)]
+    chosen: Chosen,
 }
 
 /// What is shown of it.
@@ -64,10 +58,7 @@ impl View {
 }
 
 pub(super) async fn run(view: View, arguments: Arguments, output: Format) -> Result<(), Failure> {
-    let pipelines = load(std::slice::from_ref(&arguments.file), output)?;
-    let Some(pipeline) = pipelines.first() else { return Err(Failure::wrong("the file holds no pipeline")) };
-    let idents = subject::idents(pipeline, arguments.table.as_deref())?;
-    let catalog = open_catalog(pipeline).await?;
+    let Opened { idents, catalog, .. } = arguments.chosen.open(output).await?;
     for ident in &idents {
         let found = view.of(&catalog, ident).await.map_err(|e| match e {
             ViewError::Catalog(e @ CatalogError::NotFound(_)) => Failure::wrong(e),
