@@ -2,8 +2,9 @@
 //!
 //! The eighteen faults are numbered as the table in the README numbers them. `WEIR_FAULT_SEEDS` says how often each is
 //! tried with each number of `WEIR_FAULT_PROCESSES` (`1,3`); without it each is tried once, and both numbers take turns.
-//! `WEIR_FAULT_ONLY` is the number of the one to try, `WEIR_FAULT_JOBS` how many are tried at once, and a table of what
-//! came out is written to the file that `WEIR_FAULT_TABLE` names.
+//! `WEIR_FAULT_FROM` leaves out the first ones, that an earlier run has tried. `WEIR_FAULT_ONLY` is the number of the one
+//! to try, `WEIR_FAULT_JOBS` how many are tried at once, and a table of what came out is written to the file that
+//! `WEIR_FAULT_TABLE` names.
 
 mod acts;
 mod audit;
@@ -183,7 +184,7 @@ fn tasks() -> Vec<Task> {
         .map(|text| text.split(',').filter_map(|n| n.parse().ok()).collect())
         .unwrap_or_else(|_| vec![1, 3]);
     let mut tasks = Vec::new();
-    for seed in 0..seeds.unwrap_or(1) {
+    for seed in number("WEIR_FAULT_FROM").unwrap_or(0)..seeds.unwrap_or(1) {
         for fault in ALL_OF_THEM.iter().filter(|fault| only.is_none_or(|only| only == fault.number as u64)) {
             let turn = seed as usize + fault.number;
             let taken = if seeds.is_some() { &processes[..] } else { &processes[turn % processes.len()..][..1] };
