@@ -11,11 +11,13 @@ mod ffi;
 mod observer;
 mod orders;
 mod poll;
+mod slice;
 mod source;
 
 pub use config::{BatchLimits, KafkaConfig, check_property, forbidden_property};
 pub use error::KafkaError;
 pub use observer::KafkaObserver;
+pub use slice::Since;
 pub use source::KafkaSource;
 
 /// The client, which is also the group's member. librdkafka's handles may be used from any thread.

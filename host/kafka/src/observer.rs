@@ -1,4 +1,4 @@
-//! Questions to a cluster by somebody who reads nothing: no group is joined, so that nobody who reads is disturbed.
+//! Questions to a cluster by somebody who joins no group, so that nobody who reads is disturbed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +28,14 @@ impl KafkaObserver {
     pub fn new(config: &KafkaConfig) -> Result<Self, KafkaError> {
         let client: Client = config.client_config()?.create_with_context(Leaving::default()).map_err(of_property)?;
         Ok(Self { client: Arc::new(client), brokers: config.brokers_shown(), answer_timeout: config.answer_timeout })
+    }
+
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    pub(crate) fn answer_timeout(&self) -> Duration {
+        self.answer_timeout
     }
 
     /// What the cluster says of a topic. Awaits the broker.
@@ -63,7 +71,7 @@ impl KafkaObserver {
         .await
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         topic: &str,
         question: impl Fn(&Arc<Client>, Instant, &dyn Fn() -> bool) -> Result<T, Unanswered> + Send + 'static,
@@ -84,7 +92,7 @@ impl KafkaObserver {
         }
     }
 
-    fn explain(&self, topic: &str, why: Unanswered) -> KafkaError {
+    pub(crate) fn explain(&self, topic: &str, why: Unanswered) -> KafkaError {
         match why {
             Unanswered::Silence => KafkaError::NoAnswer {
                 brokers: self.brokers.clone(),

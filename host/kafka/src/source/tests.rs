@@ -430,3 +430,27 @@ async fn an_observer_sees_where_a_topic_ends_and_joins_no_group() {
     assert!(silence.contains("refused"), "{silence}");
     member.source.close().await;
 }
+
+#[tokio::test]
+async fn a_slice_is_the_newest_of_each_partition_and_disturbs_no_member() {
+    let cluster = Cluster::start(3);
+    cluster.produce(0, numbers(3));
+    cluster.produce(1, numbers(10));
+    let mut member = cluster.member();
+    assert_eq!(member.assigned().await, [0, 1, 2].into());
+    let observer = crate::KafkaObserver::new(&cluster.config()).unwrap();
+    let places = async |since, records_max| {
+        let records = observer.slice(TOPIC, since, records_max).await.unwrap();
+        records.iter().map(|(place, record)| (place.partition, record.offset)).collect::<Vec<_>>()
+    };
+    let newest = [(0, 0), (0, 1), (0, 2), (1, 5), (1, 6), (1, 7), (1, 8), (1, 9)];
+    assert_eq!(places(crate::Since::Newest, 8).await, newest);
+    assert_eq!(places(crate::Since::Earliest, 2).await, [(0, 0), (1, 0)]);
+    assert_eq!(places(crate::Since::Newest, 1000).await.len(), 13);
+    let empty = observer.slice(TOPIC, crate::Since::Time(i64::MAX >> 8), 10).await.unwrap();
+    assert_eq!(empty, []);
+    // Had it joined, or moved the group's offsets, the member would hear of it.
+    member.seek(1, 0, 1);
+    member.read(1, 0, 10, 1).await;
+    member.source.close().await;
+}
