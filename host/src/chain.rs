@@ -72,7 +72,7 @@ fn link(plugin: Plugin, transform: &Transform) -> Link {
     Link { plugin, settings: settings.collect(), limits }
 }
 
-fn signal(signal: config::Signal) -> Signal {
+pub(crate) fn signal(signal: config::Signal) -> Signal {
     match signal {
         config::Signal::Traces => Signal::Traces,
         config::Signal::Metrics => Signal::Metrics,

@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong configuration.
 
+mod capture;
 mod check;
 mod dead_letters;
 mod demo;
@@ -7,6 +8,7 @@ mod generate;
 mod invoke;
 mod plugin;
 mod query;
+mod records;
 mod run;
 mod status;
 mod subject;
@@ -64,7 +66,9 @@ enum Command {
     Query(query::Arguments),
     /// Runs a plugin, or a pipeline's whole chain, on captured files and prints the rows, the time and the memory.
     Invoke(invoke::Arguments),
-    /// Makes, builds, tests, shows and swaps plugins.
+    /// Takes records of a pipeline's topics to a file, beside the pipeline.
+    Capture(capture::Arguments),
+    /// Makes, builds, tests, measures, compares, shows and swaps plugins.
     Plugin(plugin::Arguments),
     /// Writes realistic traces to a topic.
     Generate(generate::Arguments),
@@ -147,6 +151,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Table(a) => table::run(a, output).await,
         Command::Query(a) => query::run(a, output).await,
         Command::Invoke(a) => invoke::run(&a, output),
+        Command::Capture(a) => capture::run(&a, output).await,
         Command::Plugin(a) => plugin::run(a, output).await,
         Command::Generate(a) => generate::run(a, output).await,
     }

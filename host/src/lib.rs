@@ -2,9 +2,11 @@
 
 pub mod admin;
 pub mod assemble;
+pub mod capture;
 pub mod chain;
 pub mod cli;
 pub mod codec;
+pub mod compare;
 pub mod config;
 pub mod lake;
 pub mod letters;

@@ -5,6 +5,7 @@ mod catalogs;
 mod chains;
 mod command_line;
 mod compaction;
+mod comparison;
 mod components;
 mod dead_letters;
 mod engines;

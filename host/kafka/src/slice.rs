@@ -87,7 +87,7 @@ impl KafkaObserver {
     ) -> Result<Vec<(TopicPartition, Record)>, KafkaError> {
         let (client, patience, name) = (Arc::clone(self.client()), self.answer_timeout(), Arc::<str>::from(topic));
         let reading = tokio::task::spawn_blocking(move || {
-            let read = Reading { client: &client, topic: name, wanted, taken: Vec::new() }.to_the_end(patience);
+            let read = Reading { client: &client, topic: name, wanted, taken: Vec::new() }.finish(patience);
             // What it assigned to itself does not go on being fetched.
             drop(client.unassign());
             read
@@ -115,7 +115,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn to_the_end(mut self, patience: Duration) -> Result<Vec<(TopicPartition, Record)>, Stopped> {
+    fn finish(mut self, patience: Duration) -> Result<Vec<(TopicPartition, Record)>, Stopped> {
         let mut list = TopicPartitionList::with_capacity(self.wanted.len());
         for (partition, range) in &self.wanted {
             list.add_partition_offset(&self.topic, *partition, Offset::Offset(range.start)).map_err(failed)?;

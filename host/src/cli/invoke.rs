@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
-use weir_otlp::Signal as Otlp;
 use weir_pipeline::transform::{Message, Output};
 use weir_query::Answer;
 use weir_wasm::WasmStage;
 
 use super::query::screen_width;
+use super::records;
 use super::trial::{self, SignalArgument};
 use super::{Failure, engine, load, plugin_path, say, show_report};
-use crate::assemble::otlp_signal;
 use crate::chain;
-use crate::config::Report;
+use crate::compare::plain;
+use crate::config::{Report, Signal};
 use crate::progress::{Format, line_out};
 
 /// Runs a plugin, or a pipeline's whole chain, on captured files and prints the rows, the time and the memory.
@@ -24,7 +24,7 @@ use crate::progress::{Format, line_out};
 pub(super) struct Arguments {
     /// A plugin's name, a .wasm file, or a pipeline's .toml file.
     plugin: String,
-    /// Files that each hold the value of one Kafka record: OTLP as JSON or protobuf.
+    /// Files that each hold the value of one Kafka record, OTLP as JSON or protobuf; or what `weir capture` wrote.
     #[arg(required = true, value_name = "SAMPLE")]
     samples: Vec<PathBuf>,
     /// What the samples hold: traces where it is not said. A pipeline's file says it itself.
@@ -39,18 +39,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: Format) -> Result<(), Failure> {
-    let (mut stage, otlp) = match Path::new(&arguments.plugin).extension().is_some_and(|e| e == "toml") {
+    let (mut stage, signal) = match Path::new(&arguments.plugin).extension().is_some_and(|e| e == "toml") {
         true => chain_of_file(arguments, output)?,
         false => {
-            let (signal, otlp) = arguments.signal.unwrap_or(SignalArgument::Traces).both();
-            (trial::chain_of(&arguments.plugin, trial::settings(&arguments.settings)?, signal)?, otlp)
+            let signal = arguments.signal.unwrap_or(SignalArgument::Traces).signal();
+            (trial::chain_of(&arguments.plugin, trial::settings(&arguments.settings)?, signal)?, signal)
         }
     };
-    let values: Vec<Vec<u8>> =
-        arguments.samples.iter().map(|file| trial::value(file, otlp)).collect::<Result<_, Failure>>()?;
+    let values = records::decoded(&records::of_files(&arguments.samples, signal)?)?;
     let messages: Vec<Message<'_>> = (0..)
         .zip(&values)
-        .map(|(offset, value)| Message { offset, timestamp_ms: None, key: None, headers: &[], value })
+        .map(|(offset, (_, value))| Message { offset, timestamp_ms: None, key: None, headers: &[], value })
         .collect();
     let (given, first) = trial::call(&mut stage, &messages)?;
     let mut fastest = first;
@@ -58,13 +57,13 @@ pub(super) fn run(arguments: &Arguments, output: Format) -> Result<(), Failure> 
         fastest = fastest.min(trial::call(&mut stage, &messages)?.1);
     }
     show_rows(&stage, &given, output)?;
-    show_rejections(&given, arguments, output);
+    show_rejections(&given, &values, output);
     show_usage(&stage, (first, fastest), arguments, output);
     Ok(())
 }
 
 /// A pipeline's whole chain, with its settings and limits.
-fn chain_of_file(arguments: &Arguments, output: Format) -> Result<(WasmStage, Otlp), Failure> {
+fn chain_of_file(arguments: &Arguments, output: Format) -> Result<(WasmStage, Signal), Failure> {
     if arguments.signal.is_some() || !arguments.settings.is_empty() {
         return Err(Failure::wrong("--signal and --set are for one plugin: a pipeline's file says both itself"));
     }
@@ -76,7 +75,7 @@ fn chain_of_file(arguments: &Arguments, output: Format) -> Result<(WasmStage, Ot
         report.push(*flaw);
         show_report(&report, output)
     })?;
-    Ok((stage, otlp_signal(pipeline.source.signal)))
+    Ok((stage, pipeline.source.signal))
 }
 
 fn show_rows(stage: &WasmStage, given: &Output, output: Format) -> Result<(), Failure> {
@@ -85,7 +84,7 @@ fn show_rows(stage: &WasmStage, given: &Output, output: Format) -> Result<(), Fa
         return Ok(());
     }
     for (schema, table) in stage.tables().iter().zip(&given.tables) {
-        let rows = trial::plain(&table.rows)?;
+        let rows = plain(&table.rows).map_err(Failure::failed)?;
         say(format_args!("{}: {} rows", schema.name, rows.num_rows()));
         let answer = Answer { schema: rows.schema(), batches: vec![rows] };
         say(weir_query::table(&answer, screen_width()).map_err(Failure::failed)?);
@@ -93,12 +92,12 @@ fn show_rows(stage: &WasmStage, given: &Output, output: Format) -> Result<(), Fa
     Ok(())
 }
 
-fn show_rejections(given: &Output, arguments: &Arguments, output: Format) {
+fn show_rejections(given: &Output, values: &[(String, Vec<u8>)], output: Format) {
     for rejection in &given.rejections {
-        let sample = arguments.samples[rejection.index as usize].display();
+        let sample = &values[rejection.index as usize].0;
         match output {
             Format::Human => say(format_args!("rejected: {sample}: {}", rejection.reason)),
-            Format::Json => line_out(&json!({ "rejected": sample.to_string(), "reason": rejection.reason })),
+            Format::Json => line_out(&json!({ "rejected": sample, "reason": rejection.reason })),
         }
     }
 }

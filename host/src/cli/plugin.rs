@@ -1,6 +1,8 @@
 //! `weir plugin`.
 
+mod bench;
 mod build;
+mod diff;
 mod inspect;
 mod new;
 mod swap;
@@ -11,7 +13,7 @@ use clap::Subcommand;
 use super::Failure;
 use crate::progress::Format;
 
-/// Makes, builds, tests, shows and swaps plugins.
+/// Makes, builds, tests, measures, compares, shows and swaps plugins.
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -27,6 +29,10 @@ enum Command {
     /// Runs a plugin's golden cases in the sandbox: `cases/NAME/traces.json` (or .proto; logs, metrics) in,
     /// `cases/NAME/expected.jsonl` out.
     Test(test::Arguments),
+    /// Measures what a plugin costs, and which part of the pipeline that is.
+    Bench(bench::Arguments),
+    /// Shows what two plugins make of the same records: other schemas, rows, values, refusals.
+    Diff(diff::Arguments),
     /// Shows what a plugin is: its world, imports, tables, size and digest.
     Inspect(inspect::Arguments),
     /// Gives a running pipeline another plugin, without stopping it. It lasts until the process ends or a file changes.
@@ -38,6 +44,8 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
         Command::New(a) => new::run(&a),
         Command::Build(a) => build::run(&a, output),
         Command::Test(a) => test::run(&a, output),
+        Command::Bench(a) => bench::run(&a, output).await,
+        Command::Diff(a) => diff::run(&a, output).await,
         Command::Inspect(a) => inspect::run(&a, output),
         Command::Swap(a) => swap::run(a, output).await,
     }

@@ -1,19 +1,16 @@
 //! A plugin tried on samples: the chain that it needs around it, calls of it, and its rows as JSON.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, FieldRef, Schema};
 use serde_json::{Value, json};
-use weir_otlp::{Converter, Signal as Otlp};
 use weir_pipeline::transform::{Effort, Message, Output, Stage};
-use weir_wasm::{Limits, Link, Setting, Signal, WasmStage, World};
+use weir_wasm::{Limits, Link, Setting, WasmStage, World};
 
 use super::{Failure, engine, plugin_path};
-use crate::config::PluginRef;
+use crate::chain;
+use crate::compare::plain;
+use crate::config::{self, PluginRef};
 use crate::plugins;
 
 /// What samples hold.
@@ -25,26 +22,26 @@ pub(super) enum SignalArgument {
 }
 
 impl SignalArgument {
-    pub(super) fn both(self) -> (Signal, Otlp) {
+    pub(super) fn signal(self) -> config::Signal {
         match self {
-            Self::Traces => (Signal::Traces, Otlp::Traces),
-            Self::Metrics => (Signal::Metrics, Otlp::Metrics),
-            Self::Logs => (Signal::Logs, Otlp::Logs),
+            Self::Traces => config::Signal::Traces,
+            Self::Metrics => config::Signal::Metrics,
+            Self::Logs => config::Signal::Logs,
         }
     }
 }
 
 /// One plugin; where that alone is no chain, with the shipped plugin that makes rows of the signal.
-pub(super) fn chain_of(plugin: &str, settings: Vec<Setting>, signal: Signal) -> Result<WasmStage, Failure> {
+pub(super) fn chain_of(plugin: &str, settings: Vec<Setting>, signal: config::Signal) -> Result<WasmStage, Failure> {
     let (engine, path) = (engine()?, plugin_path());
     let link = |reference: &PluginRef, settings| {
         let plugin = plugins::load(&engine, reference, &path).map_err(Failure::wrong)?;
         Ok::<_, Failure>(Link { plugin, settings, limits: Limits::default() })
     };
     let flatten = match signal {
-        Signal::Traces => "flatten-spans",
-        Signal::Metrics => "flatten-metrics",
-        Signal::Logs => "flatten-logs",
+        config::Signal::Traces => "flatten-spans",
+        config::Signal::Metrics => "flatten-metrics",
+        config::Signal::Logs => "flatten-logs",
     };
     let own = link(&reference(plugin), settings)?;
     let maker = || link(&PluginRef::Named(flatten.to_owned()), Vec::new());
@@ -53,7 +50,7 @@ pub(super) fn chain_of(plugin: &str, settings: Vec<Setting>, signal: Signal) -> 
         World::OtlpToArrow => vec![own],
         World::ArrowToArrow => vec![maker()?, own],
     };
-    WasmStage::chain(signal, links).map_err(|broken| {
+    WasmStage::chain(chain::signal(signal), links).map_err(|broken| {
         let given = broken.given.as_ref().map(|given| format!("; {given}")).unwrap_or_default();
         Failure::wrong(format!("{broken}{given}"))
     })
@@ -82,19 +79,6 @@ pub(super) fn settings(given: &[String]) -> Result<Vec<Setting>, Failure> {
     Ok(settings)
 }
 
-/// A sample as OTLP protobuf: JSON begins with a brace, which no OTLP protobuf does.
-pub(super) fn value(file: &Path, signal: Otlp) -> Result<Vec<u8>, Failure> {
-    let bytes = std::fs::read(file).map_err(|e| Failure::wrong(format!("{}: {e}", file.display())))?;
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Ok(bytes);
-    }
-    let mut protobuf = Vec::new();
-    Converter::new()
-        .convert(signal, &bytes, &mut protobuf)
-        .map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
-    Ok(protobuf)
-}
-
 /// One call with all of the values, and how long it took.
 pub(super) fn call(stage: &mut WasmStage, messages: &[Message<'_>]) -> Result<(Output, Duration), Failure> {
     let began = Instant::now();
@@ -102,30 +86,11 @@ pub(super) fn call(stage: &mut WasmStage, messages: &[Message<'_>]) -> Result<(O
     Ok((output, began.elapsed()))
 }
 
-/// The rows as a table will hold them: values where the plugin gave numbers of a dictionary.
-pub(super) fn plain(rows: &RecordBatch) -> Result<RecordBatch, Failure> {
-    let fields: Vec<_> = rows.schema().fields().iter().map(plain_field).collect();
-    let columns: Result<Vec<_>, _> =
-        rows.columns().iter().zip(&fields).map(|(column, field)| cast(column, field.data_type())).collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.map_err(Failure::failed)?).map_err(Failure::failed)
-}
-
-fn plain_field(field: &FieldRef) -> FieldRef {
-    let data_type = match field.data_type() {
-        DataType::Dictionary(_, values) => values.as_ref().clone(),
-        DataType::List(item) => DataType::List(plain_field(item)),
-        DataType::Map(entries, sorted) => DataType::Map(plain_field(entries), *sorted),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain_field).collect()),
-        other => other.clone(),
-    };
-    Arc::new(field.as_ref().clone().with_data_type(data_type))
-}
-
 /// The rows of a call as JSON objects, their table in `_table`.
 pub(super) fn json_rows(stage: &WasmStage, given: &Output) -> Result<Vec<Value>, Failure> {
     let mut rows = Vec::new();
     for (schema, table) in stage.tables().iter().zip(&given.tables) {
-        let lines = weir_query::json_lines(&plain(&table.rows)?).map_err(Failure::failed)?;
+        let lines = weir_query::json_lines(&plain(&table.rows).map_err(Failure::failed)?).map_err(Failure::failed)?;
         for line in lines.lines() {
             let mut row: Value = serde_json::from_str(line).map_err(Failure::failed)?;
             row["_table"] = json!(schema.name);

@@ -66,6 +66,20 @@ pub enum Signal {
     Logs,
 }
 
+impl Signal {
+    const NAMES: [(Self, &str); 3] = [(Self::Traces, "traces"), (Self::Metrics, "metrics"), (Self::Logs, "logs")];
+
+    /// What files call it.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(signal, _)| *signal == self).map_or("", |(_, name)| name)
+    }
+
+    /// The signal that files call so.
+    pub fn of_name(text: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, name)| *name == text).map(|(signal, _)| *signal)
+    }
+}
+
 /// How a record's value is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Encoding {
@@ -73,6 +87,20 @@ pub enum Encoding {
     OtlpProto,
     /// OTLP JSON.
     OtlpJson,
+}
+
+impl Encoding {
+    const NAMES: [(Self, &str); 2] = [(Self::OtlpProto, "otlp_proto"), (Self::OtlpJson, "otlp_json")];
+
+    /// What files call it.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(encoding, _)| *encoding == self).map_or("", |(_, name)| name)
+    }
+
+    /// The encoding that files call so.
+    pub fn of_name(text: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, name)| *name == text).map(|(encoding, _)| *encoding)
+    }
 }
 
 /// Where a table that has no offsets yet begins.

@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments, output: Format) -> Result<(), Failure> 
 /// The tables that it gives with these settings, or why it gives none.
 fn tables(arguments: &Arguments) -> Result<Result<String, String>, Failure> {
     let settings = trial::settings(&arguments.settings)?;
-    match trial::chain_of(&arguments.plugin, settings, arguments.signal.both().0) {
+    match trial::chain_of(&arguments.plugin, settings, arguments.signal.signal()) {
         Ok(stage) => Ok(Ok(tables_text(stage.tables()))),
         Err(Failure::Wrong(why)) => Ok(Err(why)),
         Err(failure) => Err(failure),

@@ -8,7 +8,7 @@ use weir_pipeline::transform::Message;
 use weir_wasm::Usage;
 
 use super::super::trial::{self, SignalArgument};
-use super::super::{Failure, say};
+use super::super::{Failure, records, say};
 use super::build;
 use crate::progress::{Format, line_out};
 
@@ -91,14 +91,17 @@ fn record(case: &Path) -> Result<(PathBuf, SignalArgument), Failure> {
 
 fn call(component: &Path, case: &Path) -> Result<Given, Failure> {
     let (file, signal) = record(case)?;
-    let (signal, otlp) = signal.both();
+    let signal = signal.signal();
     let settings = std::fs::read_to_string(case.join("settings")).unwrap_or_default();
     let settings: Vec<String> = settings.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect();
     let path = std::path::absolute(component).unwrap_or_else(|_| component.to_owned());
     let mut stage = trial::chain_of(&path.display().to_string(), trial::settings(&settings)?, signal)?;
-    let value = trial::value(&file, otlp)?;
-    let message = Message { offset: 0, timestamp_ms: None, key: None, headers: &[], value: &value };
-    let (output, took) = trial::call(&mut stage, &[message])?;
+    let values = records::decoded(&records::of_files(&[file], signal)?)?;
+    let messages: Vec<Message<'_>> = (0..)
+        .zip(&values)
+        .map(|(offset, (_, value))| Message { offset, timestamp_ms: None, key: None, headers: &[], value })
+        .collect();
+    let (output, took) = trial::call(&mut stage, &messages)?;
     let mut lines = trial::json_rows(&stage, &output)?;
     lines.extend(output.rejections.iter().map(|rejection| json!({ "_refused": rejection.reason })));
     let name = build::name_of(component);

@@ -91,20 +91,13 @@ fn group(text: &str) -> Result<String, Flaw> {
 }
 
 fn signal_of(text: &str) -> Result<Signal, Flaw> {
-    match text {
-        "traces" => Ok(Signal::Traces),
-        "metrics" => Ok(Signal::Metrics),
-        "logs" => Ok(Signal::Logs),
-        _ => Err(Flaw::new(format!("`{text}` is not a signal"), "write \"traces\", \"metrics\" or \"logs\"")),
-    }
+    let flaw = || Flaw::new(format!("`{text}` is not a signal"), "write \"traces\", \"metrics\" or \"logs\"");
+    Signal::of_name(text).ok_or_else(flaw)
 }
 
 fn encoding_of(text: &str) -> Result<Encoding, Flaw> {
-    match text {
-        "otlp_proto" => Ok(Encoding::OtlpProto),
-        "otlp_json" => Ok(Encoding::OtlpJson),
-        _ => Err(Flaw::new(format!("`{text}` is not an encoding"), "write \"otlp_proto\" or \"otlp_json\"")),
-    }
+    let flaw = || Flaw::new(format!("`{text}` is not an encoding"), "write \"otlp_proto\" or \"otlp_json\"");
+    Encoding::of_name(text).ok_or_else(flaw)
 }
 
 /// A word, a string with a time, or TOML's own time.
