@@ -3,7 +3,6 @@
 //! Every component is downloaded or built once by `tests/kit/install` into a cache, listens on 127.0.0.1 only and
 //! ends with the test process, however that ends. The kit is for tests: what goes wrong panics and says what to do.
 
-pub mod clock;
 pub mod collector;
 pub mod guest;
 pub mod http;
@@ -12,6 +11,7 @@ mod json_lines;
 pub mod kafka;
 pub mod oracle;
 pub mod postgres;
+pub mod preload;
 pub mod process;
 pub mod proxy;
 pub mod rest;
@@ -22,13 +22,13 @@ pub mod spark;
 pub mod wait;
 pub mod weir;
 
-pub use clock::set_clock;
 pub use collector::Collector;
 pub use guest::guest;
 pub use install::component;
 pub use kafka::Kafka;
 pub use oracle::{Oracle, SpanIds, Table};
 pub use postgres::Postgres;
+pub use preload::{fill_disk, set_clock};
 pub use proxy::{Network, Proxy};
 pub use rest::Rest;
 pub use s3::S3;

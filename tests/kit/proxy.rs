@@ -2,8 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What happens to what is sent through a [`Proxy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     network: AtomicU8,
+    delay_ms: AtomicU64,
     ended: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
@@ -44,7 +46,9 @@ impl Proxy {
     pub(crate) fn listen(port: u16, target: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap_or_else(|error| panic!("no proxy: {error}"));
         let network = AtomicU8::new(Network::Healthy as u8);
-        let shared = Arc::new(Shared { network, ended: AtomicBool::new(false), open: Mutex::new(Vec::new()) });
+        let delay_ms = AtomicU64::new(0);
+        let shared =
+            Arc::new(Shared { network, delay_ms, ended: AtomicBool::new(false), open: Mutex::new(Vec::new()) });
         let serving = Arc::clone(&shared);
         std::thread::spawn(move || serve(&listener, target, &serving));
         Self { port, shared }
@@ -53,6 +57,11 @@ impl Proxy {
     /// The port that clients use in place of the component's.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Has each piece of an answer, of 64 KiB at the most, take so much longer from now on.
+    pub fn delay(&self, by: Duration) {
+        self.shared.delay_ms.store(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
     /// Changes the network, for connections that are open as well.
@@ -113,6 +122,7 @@ fn serve(listener: &TcpListener, target: u16, shared: &Arc<Shared>) {
         });
         std::thread::spawn(move || {
             pump(from_server, client, |_| {
+                std::thread::sleep(Duration::from_millis(asked.delay_ms.load(Ordering::SeqCst)));
                 let posting = posting.load(Ordering::SeqCst);
                 !(asked.is(Network::AnswersLost) || posting && asked.is(Network::PostAnswersLost))
             });

@@ -41,6 +41,8 @@ const HADOOP: &[Catalog] = &[Catalog::Hadoop];
 /// Where others may write while Weir runs.
 const SHARED: &[Catalog] = &[Catalog::Sqlite, Catalog::Rest];
 const REST: &[Catalog] = &[Catalog::Rest];
+/// Whose files the process itself writes, heads included.
+const FILES: &[Catalog] = &[Catalog::Hadoop, Catalog::Sqlite];
 
 const fn at(point: &'static str, action: &'static str, last: u64) -> Way {
     Way::At { point, action, last, catalogs: ALL }
@@ -61,7 +63,7 @@ const FAULTS: [Fault; 18] = [
     Fault {
         number: 4,
         place: "in the middle of a data file; disk full",
-        ways: &[at("writing", "abort", 40), at("writing", "error", 40)],
+        ways: &[at("writing", "abort", 40), at("writing", "error", 40), act("disk-full", acts::disk_full, FILES)],
     },
     Fault {
         number: 5,
@@ -139,11 +141,12 @@ const FAULTS: [Fault; 18] = [
     },
     Fault {
         number: 18,
-        place: "broker restart, clock step, a catalog that fails before the swap",
+        place: "broker restart, clock step, the catalog's disk full",
         ways: &[
             act("broker-restart", acts::broker_restart, ALL),
             act("clock-step", acts::clock_step, ALL),
             at("guard-passed", "error", 16),
+            act("catalog-disk-full", acts::catalog_disk_full, FILES),
         ],
     },
 ];
@@ -220,4 +223,13 @@ fn whatever_fails_wherever_it_fails_nothing_is_lost_or_doubled() {
     let report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     report.write(&FAULTS);
     report.assert_well();
+}
+
+/// Once a connection to SQLite was used on after a COMMIT had failed: what was then answered as committed was not.
+#[test]
+fn a_catalog_whose_disk_was_full_takes_the_commits_that_follow() {
+    let mut trial = Trial::new("catalog-disk-full", 4, 1, Catalog::Sqlite);
+    acts::catalog_disk_full(&mut trial);
+    let tried = trial.end();
+    assert!(tried.met && tried.lost + tried.doubled == 0);
 }

@@ -78,6 +78,7 @@ pub struct Committed {
 pub struct Contradiction(pub String);
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object with version and topics")]
 struct Stored {
     version: u32,
     #[serde(default)]
@@ -197,7 +198,7 @@ fn of_pipeline<'a>(view: &'a HeadView, pipeline: &str) -> Option<&'a SnapshotVie
 /// | property | newest snapshot of the pipeline in the head's ancestry | V |
 /// |---|---|---|
 /// | absent | none, nor one elsewhere in the metadata | nothing was ever committed |
-/// | names it | there | the property |
+/// | names it, and holds what its summary holds | there | the property |
 /// | names one that is not in the ancestry | none, and the ancestry breaks off at a snapshot newer than the property's | the property: expiry took the snapshot |
 /// | anything else | | contradiction: rolled back, or the property was removed or edited |
 ///
@@ -221,7 +222,10 @@ pub fn offsets_at(view: &HeadView, pipeline: &str) -> Result<Committed, Contradi
     };
     let committed = Committed { commit_id: stored.commit.clone(), offsets: restore(&stored) };
     match newest {
-        Some(s) if s.id == snapshot && s.summary.get(COMMIT_ID) == Some(&committed.commit_id) => Ok(committed),
+        Some(s) if s.id == snapshot && s.summary.get(COMMIT_ID) == Some(&committed.commit_id) => {
+            same_as_in(s, &committed.offsets, &name)?;
+            Ok(committed)
+        }
         Some(s) => Err(Contradiction(format!(
             "the table property {name} names snapshot {snapshot} (sequence number {sequence}), but the newest snapshot \
              of the pipeline in the table's history is {} (sequence number {}): the table was rolled back, or the \
@@ -234,6 +238,25 @@ pub fn offsets_at(view: &HeadView, pipeline: &str) -> Result<Committed, Contradi
              table's history: the table was rolled back"
         ))),
     }
+}
+
+/// Both are written by one swap: where they differ, somebody has edited one of them since.
+fn same_as_in(snapshot: &SnapshotView, offsets: &Offsets, name: &str) -> Result<(), Contradiction> {
+    let written = offsets_in(snapshot)?;
+    let keys = offsets.keys().chain(written.keys());
+    let Some(key) = keys.into_iter().find(|key| offsets.get(key) != written.get(key)) else { return Ok(()) };
+    let said = |offsets: &Offsets| match offsets.get(key) {
+        Some(Entry { next, holder, .. }) => format!("at {next} for the holder {holder}"),
+        None => "nowhere".to_owned(),
+    };
+    Err(Contradiction(format!(
+        "the table property {name} was edited: it has {}/{} {}, the snapshot {} that it names has it {}",
+        key.topic,
+        key.partition,
+        said(offsets),
+        snapshot.id,
+        said(&written)
+    )))
 }
 
 /// Reads V from the newest snapshot of the pipeline in the head's ancestry, whatever the property says: what

@@ -4,8 +4,11 @@
 //! process commits twice a second while records come, is killed with SIGKILL and started at once; it is over when
 //! records that came after the kill are acked. Without a name for the process, Kafka first waits for the session of the
 //! dead one (6 s here); with one (`--instance-id`) it does not. Throughput: one, two and three processes, `--until-end`,
-//! over the same topic of six partitions, into one table.
+//! over the same topic of six partitions, into one table. Contention: processes that commit every two seconds to one
+//! table of a REST catalog whose answers take longer and longer.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+mod contention;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -34,6 +37,7 @@ fn main() {
         println!("| {what} | {kills} | {:.2} | {:.2} |", took[took.len() / 2], took[took.len() * 99 / 100]);
     }
     throughput(&kafka, &weir, spans);
+    contention::measure(&kafka, &weir);
 }
 
 /// A pipeline over a topic into a lake of its own.
@@ -45,13 +49,17 @@ struct Subject {
 
 impl Subject {
     fn new(kafka: &Kafka, topic: &str, group: &str, encoding: &str, interval: &str) -> Self {
+        let lake = "catalog = { type = \"hadoop\" }\nwarehouse = \"./lake\"";
+        Self::over(lake, kafka, topic, group, encoding, interval)
+    }
+
+    fn over(catalog: &str, kafka: &Kafka, topic: &str, group: &str, encoding: &str, interval: &str) -> Self {
         let folder = Scratch::new(group);
         let text = format!(
             "name = \"{group}\"\n[source.kafka]\nbrokers = [\"{}\"]\ntopics = [\"{topic}\"]\ngroup = \"{group}\"\n\
              signal = \"traces\"\nencoding = \"{encoding}\"\nstart = \"earliest\"\n[source.kafka.properties]\n\
              \"session.timeout.ms\" = \"6000\"\n\"heartbeat.interval.ms\" = \"500\"\n\
-             [[transform]]\nplugin = \"flatten-spans\"\n[sink.iceberg]\ncatalog = {{ type = \"hadoop\" }}\n\
-             warehouse = \"./lake\"\ncommit_interval = \"{interval}\"\n[sink.iceberg.tables.spans]\n\
+             [[transform]]\nplugin = \"flatten-spans\"\n[sink.iceberg]\n{catalog}\ncommit_interval = \"{interval}\"\n[sink.iceberg.tables.spans]\n\
              name = \"telemetry.traces\"\npartition_by = [\"day(timestamp)\", \"service_name\"]\n\
              sort_by = [\"timestamp\", \"service_name\"]\n[dead_letter]\ntable = \"telemetry.dead_letters\"\n",
             kafka.bootstrap()

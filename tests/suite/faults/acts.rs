@@ -1,9 +1,10 @@
 //! What happens outside of Weir.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
-use weir_tests::{Network, Oracle, Proxy, SpanIds, Spark, SparkSession, Weir, set_clock, until};
+use weir_tests::{Network, Oracle, Proxy, SpanIds, Spark, SparkSession, Weir, fill_disk, set_clock, until};
 
 use super::trial::{Trial, command, is_met, stop};
 use crate::pipeline::{Catalog, LIMIT, refused, said};
@@ -376,4 +377,48 @@ pub(super) fn clock_step(trial: &mut Trial) {
     trial.met = true;
     stop(&mut running);
     steps.stop();
+}
+
+/// The disk of the data files is full for a while, for one process.
+pub(super) fn disk_full(trial: &mut Trial) {
+    let below = trial.pipeline.lake().join(&trial.pipeline.namespace).join("traces/data");
+    fill(trial, &below);
+}
+
+/// The disk of the heads is full for a while, for one process.
+pub(super) fn catalog_disk_full(trial: &mut Trial) {
+    let below = match trial.pipeline.catalog {
+        // And what SQLite keeps beside it.
+        Catalog::Sqlite => trial.pipeline.database(),
+        _ => trial.pipeline.lake().join(&trial.pipeline.namespace).join("traces/metadata"),
+    };
+    fill(trial, &below);
+}
+
+fn fill(trial: &mut Trial, below: &Path) {
+    let full = trial.pipeline.folder.join("full");
+    let mut weir = command(&trial.pipeline.file());
+    fill_disk(&mut weir, below, &full);
+    let mut fills = Weir::start_command(weir);
+    trial.feed(1);
+    let mut running = trial.start_but(1);
+    trial.produce();
+    std::fs::write(&full, "").expect("a file");
+    let started = std::time::Instant::now();
+    until("the disk to be full", LIMIT, || {
+        if trial.is_caught_up() {
+            trial.produce();
+        }
+        trial.met = fills.log().contains("No space left on device") || fills.log().contains("disk is full");
+        // Among several, the others may have all the work.
+        let is_idle = trial.processes > 1 && started.elapsed().as_secs() > 20;
+        (trial.met || is_idle).then_some(())
+    });
+    std::fs::remove_file(&full).expect("the file");
+    if fills.ended().is_some() {
+        running.push(trial.pipeline.start());
+    }
+    trial.feed(1);
+    stop(&mut running);
+    fills.stop();
 }

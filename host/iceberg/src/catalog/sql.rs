@@ -3,15 +3,18 @@
 //!
 //! The swap is `UPDATE ... WHERE metadata_location = ?` in a transaction: it is done when the update touched one row and
 //! the COMMIT was answered. An error at the COMMIT leaves open which it was.
+//!
+//! A connection on which something failed is never used again. SQLite rolls some failures back by itself and leaves
+//! others to the client, and a client that counts wrong commits into a transaction that nobody ends.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use iceberg::spec::TableMetadata;
 use iceberg::{NamespaceIdent, TableCreation, TableIdent, TableRequirement, TableUpdate};
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool, Executor, Row};
+use sqlx::{AnyConnection, AnyPool, Connection, Executor, Row};
 use uuid::Uuid;
 use weir_pipeline::sink::SwapError;
 
@@ -49,6 +52,8 @@ const PROPERTIES: &str = "CREATE TABLE IF NOT EXISTS iceberg_namespace_propertie
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
     pool: AnyPool,
+    /// Connections for transactions, none of which is in one.
+    idle: Arc<Mutex<Vec<AnyConnection>>>,
     name: Arc<str>,
     store: Store,
     /// Whether `iceberg_tables` has the column `iceberg_type`.
@@ -92,7 +97,7 @@ impl Sql {
              AND column_name = 'iceberg_type'"
         };
         let found: i64 = sqlx::query_scalar(columns).fetch_one(&pool).await.map_err(sql_error("read the catalog"))?;
-        Ok(Self { pool, name: name.into(), store, has_type: found > 0 })
+        Ok(Self { pool, idle: Arc::default(), name: name.into(), store, has_type: found > 0 })
     }
 
     fn is_table(&self) -> &'static str {
@@ -191,13 +196,35 @@ impl Sql {
     async fn swap(&self, ident: &TableIdent, from: &str, to: &str) -> Result<(), SwapError> {
         // Whatever fails before the COMMIT is sent has changed nothing; but only the head itself is proof.
         let unknown = |e: sqlx::Error| SwapError::Unknown(format!("the catalog's database did not answer: {e}"));
-        let mut transaction = self.pool.begin().await.map_err(unknown)?;
-        let rows = self.update(&mut transaction, ident, from, to).await.map_err(unknown)?;
+        let mut connection = self.begin().await.map_err(unknown)?;
+        let rows = self.update(&mut connection, ident, from, to).await.map_err(unknown)?;
         if rows != 1 {
-            transaction.rollback().await.map_err(unknown)?;
+            self.end(connection, "ROLLBACK").await.map_err(unknown)?;
             return Err(SwapError::Conflict(format!("{ident} is no longer at {from}")));
         }
-        transaction.commit().await.map_err(unknown)
+        self.end(connection, "COMMIT").await.map_err(unknown)
+    }
+
+    /// A connection in a transaction. One that is dropped before [`Self::end`] is closed, which rolls back.
+    async fn begin(&self) -> Result<AnyConnection, sqlx::Error> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        // The server may have closed it meanwhile.
+        let is_open = match &mut idle {
+            Some(idle) => idle.ping().await.is_ok(),
+            None => false,
+        };
+        let mut connection = match idle {
+            Some(idle) if is_open => idle,
+            _ => self.pool.acquire().await?.detach(),
+        };
+        connection.execute("BEGIN").await?;
+        Ok(connection)
+    }
+
+    async fn end(&self, mut connection: AnyConnection, how: &str) -> Result<(), sqlx::Error> {
+        connection.execute(how).await?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        Ok(())
     }
 
     async fn update(
@@ -250,12 +277,12 @@ impl Sql {
         let name = format!("weir-proof-{}", Uuid::new_v4().simple());
         let ident = TableIdent::new(NamespaceIdent::new("weir-proof".to_string()), name);
         // Rolled back at the end: nobody sees it.
-        let mut transaction = self.pool.begin().await.map_err(failed)?;
+        let mut transaction = self.begin().await.map_err(failed)?;
         self.insert(&mut transaction, &ident, "first").await.map_err(failed)?;
         let stale = self.update(&mut transaction, &ident, "another", "second").await.map_err(failed)?;
         let fresh = self.update(&mut transaction, &ident, "first", "second").await.map_err(failed)?;
         let again = self.insert(&mut transaction, &ident, "first").await;
-        transaction.rollback().await.map_err(failed)?;
+        self.end(transaction, "ROLLBACK").await.map_err(failed)?;
         if (stale, fresh) != (0, 1) {
             return Err(refused(
                 "the database does not count the rows that an update touched: nothing on it can be exactly once",

@@ -41,9 +41,9 @@ fn view(property: Option<String>, ancestry: Vec<SnapshotView>) -> HeadView {
 
 #[test]
 fn what_was_written_is_read_back_whole() {
-    let head = view(Some(filled("k", 1, 1, 5)), vec![snapshot(1, Some("k"))]);
+    let head = view(Some(filled("k", 1, 1, 10)), vec![snapshot(1, Some("k"))]);
     let read = offsets_at(&head, "p").unwrap();
-    assert_eq!(read, Committed { commit_id: "k".into(), offsets: offsets(5) });
+    assert_eq!(read, Committed { commit_id: "k".into(), offsets: offsets(10) });
 }
 
 #[test]
@@ -55,16 +55,17 @@ fn a_table_that_the_pipeline_never_wrote_has_no_offsets() {
 
 #[test]
 fn commits_by_others_and_expiry_do_not_hide_the_offsets() {
-    let property = filled("k", 2, 2, 5);
+    let property = filled("k", 2, 2, 20);
     let buried = view(Some(property.clone()), vec![snapshot(4, None), snapshot(3, None), snapshot(2, Some("k"))]);
     let expired = view(Some(property), vec![snapshot(4, None), snapshot(3, None)]);
-    assert_eq!(offsets_at(&buried, "p").unwrap().offsets, offsets(5));
-    assert_eq!(offsets_at(&expired, "p").unwrap().offsets, offsets(5));
+    assert_eq!(offsets_at(&buried, "p").unwrap().offsets, offsets(20));
+    assert_eq!(offsets_at(&expired, "p").unwrap().offsets, offsets(20));
 }
 
 #[test]
 fn every_contradiction_is_refused() {
     let cases = [
+        ("edited by hand", view(Some(filled("k", 2, 2, 19)), vec![snapshot(2, Some("k"))])),
         ("rolled back by one", view(Some(filled("k", 3, 3, 5)), vec![snapshot(2, Some("j")), snapshot(1, None)])),
         ("rolled back before all", view(Some(filled("k", 3, 3, 5)), vec![snapshot(1, None)])),
         ("rolled back, then expired", view(Some(filled("k", 3, 3, 5)), vec![snapshot(2, None)])),
