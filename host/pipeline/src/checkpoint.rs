@@ -205,6 +205,18 @@ fn of_pipeline<'a>(view: &'a HeadView, pipeline: &str) -> Option<&'a SnapshotVie
 /// # Errors
 /// [`Contradiction`], with what was found.
 pub fn offsets_at(view: &HeadView, pipeline: &str) -> Result<Committed, Contradiction> {
+    let committed = property_at(view, pipeline)?;
+    if let Some(newest) = of_pipeline(view, pipeline) {
+        same_as_in(newest, &committed.offsets, &property(pipeline))?;
+    }
+    Ok(committed)
+}
+
+/// The same, for who holds it against the commit's own summary himself.
+///
+/// # Errors
+/// [`Contradiction`], with what was found.
+pub fn property_at(view: &HeadView, pipeline: &str) -> Result<Committed, Contradiction> {
     let newest = of_pipeline(view, pipeline);
     let name = property(pipeline);
     let Some(text) = &view.offsets else {
@@ -222,10 +234,7 @@ pub fn offsets_at(view: &HeadView, pipeline: &str) -> Result<Committed, Contradi
     };
     let committed = Committed { commit_id: stored.commit.clone(), offsets: restore(&stored) };
     match newest {
-        Some(s) if s.id == snapshot && s.summary.get(COMMIT_ID) == Some(&committed.commit_id) => {
-            same_as_in(s, &committed.offsets, &name)?;
-            Ok(committed)
-        }
+        Some(s) if s.id == snapshot && s.summary.get(COMMIT_ID) == Some(&committed.commit_id) => Ok(committed),
         Some(s) => Err(Contradiction(format!(
             "the table property {name} names snapshot {snapshot} (sequence number {sequence}), but the newest snapshot \
              of the pipeline in the table's history is {} (sequence number {}): the table was rolled back, or the \

@@ -45,7 +45,7 @@ pub struct Chain {
 /// The first that does not join the one before, or a V that is not where the last one ends.
 pub fn check(view: &HeadView, pipeline: &str, role: Role) -> Result<Chain, Contradiction> {
     let property = checkpoint::property(pipeline);
-    let committed = checkpoint::offsets_at(view, pipeline).map_err(|c| {
+    let committed = checkpoint::property_at(view, pipeline).map_err(|c| {
         Contradiction::new(
             "offsets",
             c,
