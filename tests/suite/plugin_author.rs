@@ -54,7 +54,7 @@ fn each_template_is_a_plugin_that_passes_its_test_and_fails_it_when_it_gives_som
 #[test]
 fn what_is_no_plugin_and_no_name_is_told() {
     let scratch = Scratch::new("no-plugin-author");
-    refused(&plugin(scratch.path(), &["build"]), 2, &["has no Cargo.toml"]);
+    refused(&plugin(scratch.path(), &["build"]), 2, &["has no plugin: none of Cargo.toml"]);
     refused(&plugin(scratch.path(), &["new", "My Plugin"]), 2, &["is no name for a plugin"]);
     refused(&plugin(scratch.path(), &["new", "mine", "--sdk", "/nowhere"]), 2, &["weir-sdk is not at /nowhere"]);
     refused(&plugin(scratch.path(), &["inspect", "flatten-span"]), 2, &["there is no plugin flatten-span"]);

@@ -4,8 +4,11 @@ mod bench;
 mod build;
 mod diff;
 mod inspect;
+mod language;
 mod new;
+mod stubs;
 mod swap;
+mod templates;
 mod test;
 
 use clap::Subcommand;
@@ -33,7 +36,7 @@ enum Command {
     Bench(bench::Arguments),
     /// Shows what two plugins make of the same records: other schemas, rows, values, refusals.
     Diff(diff::Arguments),
-    /// Shows what a plugin is: its world, imports, tables, size and digest.
+    /// Shows what a plugin is: its world, imports, stubs, tables, size and digest.
     Inspect(inspect::Arguments),
     /// Gives a running pipeline another plugin, without stopping it. It lasts until the process ends or a file changes.
     Swap(swap::Arguments),

@@ -5,10 +5,11 @@ use weir_wasm::{Plugin, World, tables_text};
 
 use super::super::trial::{self, SignalArgument};
 use super::super::{Failure, engine, plugin_path, say};
+use super::stubs;
 use crate::plugins;
 use crate::progress::{Format, line_out};
 
-/// Shows what a plugin is: its world, imports, tables, size and digest.
+/// Shows what a plugin is: its world, imports, stubs, tables, size and digest.
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
     /// A plugin's name, or a .wasm file.
@@ -28,7 +29,8 @@ pub(super) fn run(arguments: &Arguments, output: Format) -> Result<(), Failure> 
         World::OtlpToOtlp => None,
         World::OtlpToArrow | World::ArrowToArrow => Some(tables(arguments)?),
     };
-    show(&plugin, tables.as_ref(), output);
+    let bytes = plugins::bytes(&reference, &plugin_path()).map_err(Failure::failed)?;
+    show(&plugin, &stubs::listed(&bytes), tables.as_ref(), output);
     Ok(())
 }
 
@@ -42,18 +44,21 @@ fn tables(arguments: &Arguments) -> Result<Result<String, String>, Failure> {
     }
 }
 
-/// Shows a plugin that was loaded.
-pub(super) fn show(plugin: &Plugin, tables: Option<&Result<String, String>>, output: Format) {
+/// Shows a plugin that was loaded, and what its stubs answer.
+pub(super) fn show(plugin: &Plugin, stubs: &[String], tables: Option<&Result<String, String>>, output: Format) {
     if output == Format::Json {
         return line_out(&json!({
             "plugin": plugin.name(), "world": plugin.world().name(), "digest": plugin.digest(),
-            "size_bytes": plugin.size_bytes(), "imports": plugin.imports(),
+            "size_bytes": plugin.size_bytes(), "imports": plugin.imports(), "stubs": stubs,
             "tables": tables.and_then(|t| t.as_ref().ok()), "refused": tables.and_then(|t| t.as_ref().err()),
         }));
     }
     say(format_args!("plugin   {}", plugin.name()));
     say(format_args!("world    {}", plugin.world()));
     say(format_args!("imports  {}", plugin.imports().join(", ")));
+    if !stubs.is_empty() {
+        say(format_args!("stubs    {}", stubs.join(", ")));
+    }
     say(format_args!("size     {} bytes", plugin.size_bytes()));
     say(format_args!("digest   {}", plugin.digest()));
     match tables {

@@ -10,6 +10,7 @@ use weir_wasm::Usage;
 use super::super::trial::{self, SignalArgument};
 use super::super::{Failure, records, say};
 use super::build;
+use super::stubs::Stubs;
 use crate::progress::{Format, line_out};
 
 /// Runs a plugin's golden cases in the sandbox.
@@ -40,7 +41,7 @@ struct Given {
 pub(super) fn run(arguments: &Arguments, output: Format) -> Result<(), Failure> {
     let component = match &arguments.plugin {
         Some(file) => file.clone(),
-        None => build::build(&arguments.folder)?,
+        None => build::build(&arguments.folder, Stubs::Linked)?,
     };
     let cases = cases(&arguments.folder.join("cases"))?;
     let mut failed = 0;

@@ -1,0 +1,65 @@
+//! What is answered inside a component in WASI's place. Whoever links stubs into one notes which: a custom section
+//! of the component names them, a line each.
+
+use std::borrow::Cow;
+
+use wasmparser::{Parser, Payload};
+
+/// The custom section's name.
+const SECTION: &str = "weir:stubs";
+
+/// Whether a component may hold stubs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stubs {
+    /// Those that it needs are linked in.
+    Linked,
+    /// None: what it wants of WASI is refused by name.
+    Refused,
+}
+
+/// Notes in a component which functions its stubs answer.
+pub(super) fn note(component: &mut Vec<u8>, functions: &[String]) {
+    if functions.is_empty() {
+        return;
+    }
+    let text = functions.join("\n");
+    let mut section = Vec::new();
+    push_length(&mut section, SECTION.len());
+    section.extend_from_slice(SECTION.as_bytes());
+    section.extend_from_slice(text.as_bytes());
+    // 0 is a custom section (component model, Binary.md).
+    component.push(0);
+    push_length(component, section.len());
+    component.extend_from_slice(&section);
+}
+
+/// The functions that a component's stubs answer, as it was noted; none where nothing is noted, or this is no component.
+pub(super) fn listed(component: &[u8]) -> Vec<String> {
+    // Those of the modules within a component are not its own.
+    let (mut listed, mut depth) = (Vec::new(), 0u32);
+    for payload in Parser::new(0).parse_all(component) {
+        match payload {
+            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Payload::CustomSection(section)) if depth == 0 && section.name() == SECTION => {
+                let text: Cow<'_, str> = String::from_utf8_lossy(section.data());
+                listed.extend(text.lines().map(str::to_owned));
+            }
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    listed
+}
+
+/// An unsigned LEB128 number.
+fn push_length(out: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        out.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+}
+
+#[cfg(test)]
+mod tests;

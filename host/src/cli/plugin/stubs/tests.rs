@@ -1,0 +1,25 @@
+use super::{listed, note};
+
+/// A component with a module in it that has a section of the same name.
+fn component() -> Vec<u8> {
+    wat::parse_str(r#"(component (core module (@custom "weir:stubs" "not its own")))"#).unwrap()
+}
+
+#[test]
+fn what_is_noted_is_listed_and_what_lies_in_a_module_is_not() {
+    let mut component = component();
+    assert_eq!(listed(&component), [""; 0]);
+    note(&mut component, &[]);
+    let many: Vec<String> = (0..40).map(|at| format!("wasi_snapshot_preview1 function_{at}")).collect();
+    note(&mut component, &many);
+    assert_eq!(listed(&component), many);
+}
+
+#[test]
+fn what_is_no_component_lists_nothing() {
+    assert_eq!(listed(b"what is this?"), [""; 0]);
+    let mut cut = component();
+    note(&mut cut, &["a".repeat(200)]);
+    cut.truncate(cut.len() - 1);
+    assert_eq!(listed(&cut), [""; 0]);
+}
