@@ -1,8 +1,13 @@
 //! `weir plugin build`: one file for each language, and what their components have in common.
 
+mod c;
+mod component;
+mod go;
 mod rust;
+mod sdk;
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use weir_wasm::Plugin;
 
@@ -39,10 +44,31 @@ pub(super) fn run(arguments: &Arguments, output: Format) -> Result<(), Failure> 
 }
 
 /// Builds a folder's plugin: the component, named after the plugin, lies in the folder then.
-pub(super) fn build(folder: &Path, _stubs: Stubs) -> Result<PathBuf, Failure> {
+pub(super) fn build(folder: &Path, stubs: Stubs) -> Result<PathBuf, Failure> {
     match Language::of(folder)? {
         Language::Rust => rust::build(folder),
+        Language::C => c::build(folder, stubs),
+        Language::Go => go::build(folder, stubs),
     }
+}
+
+/// Puts the SDK of a language into a plugin's folder, where it is not fetched from elsewhere.
+pub(super) fn put_sdk(language: Language, folder: &Path) -> Result<(), Failure> {
+    match language {
+        Language::Rust => Ok(()),
+        Language::C => sdk::put(folder, &c::SDK).map(drop),
+        Language::Go => sdk::put(folder, &go::SDK).map(drop),
+    }
+}
+
+/// Runs a compiler that says itself what is wrong.
+fn run_tool(mut tool: Command, name: &str) -> Result<(), Failure> {
+    let done = tool.stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let done = done.map_err(|e| Failure::failed(format!("{name} cannot be started: {e}")))?;
+    if done.success() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("the plugin does not build: {name} says why above")))
 }
 
 pub(super) fn name_of(component: &Path) -> String {

@@ -8,15 +8,19 @@ use super::super::Failure;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Language {
     Rust,
+    C,
+    Go,
 }
 
 impl Language {
-    const ALL: [Self; 1] = [Self::Rust];
+    const ALL: [Self; 3] = [Self::Rust, Self::C, Self::Go];
 
     /// The file that a plugin's folder in this language has, and none in another one.
     fn mark(self) -> &'static str {
         match self {
             Self::Rust => "Cargo.toml",
+            Self::C => "plugin.c",
+            Self::Go => "go.mod",
         }
     }
 
@@ -24,6 +28,8 @@ impl Language {
     pub(super) fn source(self) -> &'static str {
         match self {
             Self::Rust => "src/lib.rs",
+            Self::C => "plugin.c",
+            Self::Go => "main.go",
         }
     }
 

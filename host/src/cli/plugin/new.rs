@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::{Failure, say};
+use super::build;
 use super::language::Language;
 use super::templates::{self, WorldArgument};
 
@@ -42,6 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let written = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text));
         written.map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
     }
+    build::put_sdk(*lang, folder)?;
     let source = lang.source();
     say(format_args!(
         "{name}/{source} is the plugin. Then:\n  weir plugin test {name} --accept   # builds it, runs it on \

@@ -18,6 +18,9 @@ type File = (&'static str, String);
 /// A record to try a new plugin on.
 const SAMPLE: &str = include_str!("templates/traces.json");
 
+/// What git leaves out where the SDK is put into the folder.
+const SDK_IGNORED: &str = "/.weir\n*.wasm\n";
+
 /// What a plugin's folder begins with.
 pub(super) fn files(
     language: Language,
@@ -27,6 +30,8 @@ pub(super) fn files(
 ) -> Result<Vec<File>, Failure> {
     let mut files = match language {
         Language::Rust => rust(world, name, sdk)?,
+        Language::C => c(world)?,
+        Language::Go => go(world, name)?,
     };
     files.push(("cases/first/traces.json", SAMPLE.to_owned()));
     Ok(files)
@@ -45,6 +50,39 @@ fn rust(world: WorldArgument, name: &str, sdk: Option<&Path>) -> Result<Vec<File
         (".gitignore", "/target\n*.wasm\n".to_owned()),
         (Language::Rust.source(), source.to_owned()),
     ])
+}
+
+fn c(world: WorldArgument) -> Result<Vec<File>, Failure> {
+    let source = match world {
+        WorldArgument::OtlpToOtlp => include_str!("templates/c/otlp-to-otlp.c.txt"),
+        WorldArgument::ArrowToArrow => include_str!("templates/c/arrow-to-arrow.c.txt"),
+        WorldArgument::OtlpToArrow => return Err(no_rows("C")),
+    };
+    Ok(vec![
+        // What editors ask.
+        ("compile_flags.txt", "-std=c11\n-I.weir\n".to_owned()),
+        (".gitignore", SDK_IGNORED.to_owned()),
+        (Language::C.source(), source.to_owned()),
+    ])
+}
+
+fn go(world: WorldArgument, name: &str) -> Result<Vec<File>, Failure> {
+    let source = match world {
+        WorldArgument::OtlpToOtlp => include_str!("templates/go/otlp-to-otlp.go.txt"),
+        WorldArgument::ArrowToArrow => include_str!("templates/go/arrow-to-arrow.go.txt"),
+        WorldArgument::OtlpToArrow => return Err(no_rows("Go")),
+    };
+    Ok(vec![
+        ("go.mod", include_str!("templates/go/go.mod.txt").replace("{name}", name)),
+        (".gitignore", SDK_IGNORED.to_owned()),
+        (Language::Go.source(), source.to_owned()),
+    ])
+}
+
+fn no_rows(language: &str) -> Failure {
+    Failure::wrong(format!(
+        "the SDK for {language} has otlp-to-otlp and arrow-to-arrow: rows are made by the flatten plugins, or in Rust"
+    ))
 }
 
 fn rust_sdk(told: Option<&Path>) -> Result<PathBuf, Failure> {
