@@ -12,6 +12,7 @@ mod engines;
 mod exactly_once;
 mod fail_closed;
 mod faults;
+mod languages;
 mod pipeline;
 mod plugin_author;
 mod proof;
