@@ -27,7 +27,7 @@ static uint64_t fault(weir_fields *fields, const char *what) {
   return 0;
 }
 
-static uint64_t varint(weir_fields *fields) {
+static uint64_t long_varint(weir_fields *fields) {
   uint64_t value = 0;
   for (int shift = 0; shift < 70; shift += 7) {
     if (fields->at == fields->end) return fault(fields, TRUNCATED);
@@ -37,6 +37,11 @@ static uint64_t varint(weir_fields *fields) {
     if (byte < 0x80) return value;
   }
   return fault(fields, LONG_VARINT);
+}
+
+// Most have one byte.
+static inline uint64_t varint(weir_fields *fields) {
+  return fields->at < fields->end && *fields->at < 0x80 ? *fields->at++ : long_varint(fields);
 }
 
 static weir_bytes take(weir_fields *fields, uint64_t length) {

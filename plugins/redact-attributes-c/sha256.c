@@ -25,14 +25,14 @@ static void block(uint32_t state[8], const uint8_t *bytes) {
   }
   memcpy(s, state, sizeof s);
   for (int i = 0; i < 64; i++) {
-    uint32_t e = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25);
-    uint32_t choose = (s[4] & s[5]) ^ (~s[4] & s[6]);
-    uint32_t first = s[7] + e + choose + K[i] + w[i];
-    uint32_t a = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22);
-    uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
-    memmove(s + 1, s, 7 * sizeof *s);
-    s[4] += first;
-    s[0] = first + a + majority;
+    // The letters a to h of the standard go round instead of moving: a is s[-i mod 8].
+    uint32_t *a = &s[-i & 7], *d = &s[(3 - i) & 7], *h = &s[(7 - i) & 7];
+    uint32_t b = s[(1 - i) & 7], c = s[(2 - i) & 7], e = s[(4 - i) & 7], f = s[(5 - i) & 7], g = s[(6 - i) & 7];
+    uint32_t e_mixed = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25), choose = (e & f) ^ (~e & g);
+    uint32_t a_mixed = rotate(*a, 2) ^ rotate(*a, 13) ^ rotate(*a, 22), majority = (*a & b) ^ (*a & c) ^ (b & c);
+    uint32_t first = *h + e_mixed + choose + K[i] + w[i];
+    *d += first;
+    *h = first + a_mixed + majority;
   }
   for (int i = 0; i < 8; i++) state[i] += s[i];
 }

@@ -31,7 +31,7 @@ func configure(settings *weir.Settings) (otlptootlp.Plugin, error) {
 }
 
 func (p *redactAttributes) Transform(message *weir.Message, context *weir.Context) ([]byte, error) {
-	return otlp.EditAttributes(context.Signal, message.Value, func(_ otlp.Level, attribute *otlp.Attribute) (otlp.Change, error) {
+	return otlp.EditAttributes(context.Signal, message.Value, func(_ otlp.Level, attribute otlp.Attribute) (otlp.Change, error) {
 		if contains(p.drop, attribute.Key) {
 			context.Count("attributes_dropped", 1)
 			return otlp.Drop, nil

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
@@ -218,8 +218,17 @@ fn what_is_missing_to_build_a_plugin_is_told_with_where_to_get_it() {
     let scratch = Scratch::new("languages-missing");
     for language in LANGUAGES {
         language.well(scratch.path(), &["new", language.name, "--lang", language.name]);
-        let mut weir = command(Weir::binary());
+        // Not by way of the kit, which needs a path itself.
+        let mut weir = Command::new(Weir::binary());
         weir.current_dir(scratch.path()).args(["plugin", "build", language.name]).env("PATH", scratch.path());
         refused(&weir.output().expect("weir runs"), 1, &[language.missing]);
     }
+}
+
+#[test]
+fn the_sdk_for_go_passes_its_own_tests() {
+    let mut go = command("go");
+    go.current_dir(Path::new(TESTS).join("../guest-sdk/go")).args(["test", "./..."]).env("GOWORK", "off");
+    let output = go.output().expect("go runs: install Go 1.25 or later");
+    assert!(output.status.success(), "{}", said(&output));
 }

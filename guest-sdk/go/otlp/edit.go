@@ -126,11 +126,11 @@ func find(item *part, kind kind, number uint32) *part {
 
 // EditAttributes decides for each attribute of a record's value, on all levels, and gives the value that goes on: the
 // value itself where nothing changed. Attributes within values are not looked at. An error of decide is given back.
-func EditAttributes(signal weir.Signal, value []byte, decide func(Level, *Attribute) (Change, error)) ([]byte, error) {
+func EditAttributes(signal weir.Signal, value []byte, decide func(Level, Attribute) (Change, error)) ([]byte, error) {
 	return editIn(items[signal], data, value, decide)
 }
 
-func editIn(item *part, in kind, message []byte, decide func(Level, *Attribute) (Change, error)) ([]byte, error) {
+func editIn(item *part, in kind, message []byte, decide func(Level, Attribute) (Change, error)) ([]byte, error) {
 	return edit(message, func(field *Field) (bool, []byte, error) {
 		part := find(item, in, field.Number)
 		if part == nil {
@@ -148,12 +148,12 @@ func editIn(item *part, in kind, message []byte, decide func(Level, *Attribute) 
 	})
 }
 
-func editAttribute(level Level, message []byte, decide func(Level, *Attribute) (Change, error)) (bool, []byte, error) {
+func editAttribute(level Level, message []byte, decide func(Level, Attribute) (Change, error)) (bool, []byte, error) {
 	attribute, err := ReadAttribute(message)
 	if err != nil {
 		return false, nil, err
 	}
-	change, err := decide(level, &attribute)
+	change, err := decide(level, attribute)
 	if err != nil || change.drop {
 		return false, nil, err
 	}

@@ -77,7 +77,7 @@ func join(one, other []byte) []byte {
 }
 
 // Value reads the attribute's value.
-func (a *Attribute) Value() (Value, error) { return ReadValue(a.value) }
+func (a Attribute) Value() (Value, error) { return ReadValue(a.value) }
 
 // ReadValue reads an AnyValue. The last of several members wins; containers of one kind are merged.
 func ReadValue(message []byte) (Value, error) {

@@ -85,7 +85,7 @@ func (f *Fields) Next() bool {
 	}
 	f.from = f.at
 	tag := f.tag()
-	f.Field = Field{Number: uint32(tag >> 3), wireType: uint8(tag & 7)}
+	f.Field.Number, f.Field.wireType = uint32(tag>>3), uint8(tag&7)
 	switch f.Field.wireType {
 	case varintType:
 		f.Field.number = f.varint()
@@ -114,6 +114,15 @@ func (f *Fields) tag() uint64 {
 }
 
 func (f *Fields) varint() uint64 {
+	// Most have one byte.
+	if f.at < len(f.message) && f.message[f.at] < 0x80 {
+		f.at++
+		return uint64(f.message[f.at-1])
+	}
+	return f.longVarint()
+}
+
+func (f *Fields) longVarint() uint64 {
 	value, length := binary.Uvarint(f.message[f.at:])
 	switch {
 	case length > 0:
