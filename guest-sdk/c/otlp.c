@@ -148,6 +148,16 @@ bool weir_part_of(weir_bytes message, uint32_t number, weir_bytes *part, weir_te
 }
 
 bool weir_read_attribute(weir_bytes message, weir_attribute *attribute, weir_text *why) {
+  // What nearly every attribute is: a short key, then a short value, and nothing else.
+  const uint8_t *at = message.at;
+  if (message.length > 3 && at[0] == (1 << 3 | BYTES) && at[1] < 0x80) {
+    size_t value = 2 + at[1];
+    if (message.length > value + 1 && at[value] == (2 << 3 | BYTES) && at[value + 1] < 0x80 &&
+        message.length == value + 2 + at[value + 1]) {
+      *attribute = (weir_attribute){{at + 2, at[1]}, {at + value + 2, at[value + 1]}};
+      return true;
+    }
+  }
   weir_fields fields = weir_read(message);
   *attribute = (weir_attribute){{NULL, 0}, {NULL, 0}};
   while (weir_next(&fields)) {

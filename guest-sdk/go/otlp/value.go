@@ -49,6 +49,14 @@ type Attribute struct {
 
 // ReadAttribute reads a KeyValue.
 func ReadAttribute(message []byte) (Attribute, error) {
+	// What nearly every attribute is: a short key, then a short value, and nothing else.
+	if len(message) > 3 && message[0] == 1<<3|bytesType && message[1] < 0x80 {
+		value := 2 + int(message[1])
+		if len(message) > value+1 && message[value] == 2<<3|bytesType && message[value+1] < 0x80 &&
+			len(message) == value+2+int(message[value+1]) {
+			return Attribute{message[2:value:value], message[value+2:]}, nil
+		}
+	}
 	var attribute Attribute
 	fields := Read(message)
 	for fields.Next() {
