@@ -36,8 +36,7 @@ impl Language {
     fn path(self) -> OsString {
         let system = std::env::var_os("PATH").unwrap_or_default();
         let tools = self.tools.map(component);
-        // The kit's last: what the system has comes first.
-        std::env::join_paths(std::env::split_paths(&system).chain(tools)).expect("a path")
+        std::env::join_paths(tools.into_iter().chain(std::env::split_paths(&system))).expect("a path")
     }
 
     /// `weir plugin` in a folder, with the language's tools at hand.

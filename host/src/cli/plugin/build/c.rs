@@ -16,18 +16,23 @@ pub(super) const SDK: [sdk::File; 5] = [
     ("rows.c", include_str!("../../../../../guest-sdk/c/rows.c")),
 ];
 
-/// Compilers that may have a C library for WebAssembly, the quickest first.
-const COMPILERS: [&[&str]; 4] = [&["clang-19"], &["clang"], &["zig", "cc"], &["python3", "-m", "ziglang", "cc"]];
+/// Compilers that may have a C library for WebAssembly, the quickest first, and what each needs to be told beyond
+/// [`FLAGS`]: where the stack lies first, an overflow is a trap. Zig puts it there unasked.
+const COMPILERS: [(&[&str], &[&str]); 4] = [
+    (&["clang-19"], &["-Wl,--stack-first"]),
+    (&["clang"], &["-Wl,--stack-first"]),
+    (&["zig", "cc"], &[]),
+    (&["python3", "-m", "ziglang", "cc"], &[]),
+];
 
-/// An exported function is called before any other code: a reactor. The stack lies first, where an overflow is a trap.
-const FLAGS: [&str; 10] = [
+/// An exported function is called before any other code: a reactor.
+const FLAGS: [&str; 9] = [
     "-target",
     "wasm32-wasi",
     "-mexec-model=reactor",
     "-std=c11",
     "-O3",
     "-fno-sanitize=undefined",
-    "-Wl,--stack-first",
     "-Wl,-z,stack-size=131072",
     "-Wl,--strip-debug",
     "-o",
@@ -64,11 +69,11 @@ fn compiler(folder: &Path) -> Result<Command, Failure> {
     let probe = folder.join("probe.c");
     std::fs::write(&probe, PROBE).map_err(|e| Failure::failed(format!("{}: {e}", probe.display())))?;
     let mut faults = Vec::new();
-    for words in COMPILERS {
-        let mut cc = command(words);
+    for (words, more) in COMPILERS {
+        let mut cc = command(words, more);
         cc.arg(folder.join("probe.wasm")).arg(&probe).stdin(Stdio::null());
         match cc.output() {
-            Ok(done) if done.status.success() => return Ok(command(words)),
+            Ok(done) if done.status.success() => return Ok(command(words, more)),
             Ok(done) => {
                 let said = String::from_utf8_lossy(&done.stderr);
                 faults.push(format!("{}: {}", words.join(" "), said.lines().next().unwrap_or("fails without a word")));
@@ -83,8 +88,8 @@ fn compiler(folder: &Path) -> Result<Command, Failure> {
     )))
 }
 
-fn command(words: &[&str]) -> Command {
+fn command(words: &[&str], more: &[&str]) -> Command {
     let mut command = Command::new(words[0]);
-    command.args(&words[1..]).args(FLAGS);
+    command.args(&words[1..]).args(more).args(FLAGS);
     command
 }
