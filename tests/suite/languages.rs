@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 use weir_tests::process::command;
-use weir_tests::{Scratch, Weir, component};
+use weir_tests::{Oracle, Scratch, Weir, component};
 
-use crate::pipeline::{refused, said};
+use crate::pipeline::{Pipeline, refused, said};
 
 /// A language beside Rust.
 #[derive(Clone, Copy)]
@@ -142,6 +142,25 @@ fn the_same_plugin_gives_the_same_rows_in_every_language() {
                 assert_eq!(given, wanted, "{} of {}", language.name, sample.display());
             }
         }
+    }
+}
+
+#[test]
+fn plugins_of_all_languages_work_in_one_chain_and_each_span_arrives_once() {
+    let mut pipeline = Pipeline::new("languages", 2);
+    let drops = ["client.address", "user_agent.original", "http.request.method", "url.path"];
+    let step = |(language, drop): (&Language, &str)| {
+        format!("plugin = \"{}\"\nconfig = {{ drop = [\"{drop}\"] }}\n[[transform]]\n", language.example().display())
+    };
+    let redacting: String = LANGUAGES.iter().zip(drops).map(step).collect();
+    pipeline.plugin = format!("{redacting}plugin = \"flatten-spans\"");
+    let made = pipeline.produce(1, 20, 50);
+    pipeline.run_well();
+    let oracle = Oracle::shared();
+    assert_eq!(oracle.span_ids(&pipeline.traces()), made);
+    for row in oracle.rows(&pipeline.traces(), &["attributes"]) {
+        let attributes = row["attributes"].as_object().expect("attributes");
+        assert!(!attributes.is_empty() && drops[..LANGUAGES.len()].iter().all(|key| !attributes.contains_key(*key)));
     }
 }
 
