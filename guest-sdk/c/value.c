@@ -51,6 +51,15 @@ static void put_int(weir_text *text, int64_t value) {
   weir_put(text, digits + at, sizeof digits - at);
 }
 
+// The next decimal of as many digits, of one as `%e` shows it; false where it had one digit more.
+static bool next_decimal(char *shown) {
+  char *digit = strchr(shown, 'e') - 1;
+  for (; digit >= shown && (*digit == '9' || *digit == '.'); digit--)
+    if (*digit == '9') *digit = '0';
+  if (digit >= shown) ++*digit;
+  return digit >= shown;
+}
+
 // The shortest decimal that reads back as the same number, with a fraction or an exponent.
 static void put_double(weir_text *text, double value) {
   if (isnan(value)) return weir_puts(text, "NaN");
@@ -59,8 +68,10 @@ static void put_double(weir_text *text, double value) {
   if (isinf(value)) return weir_puts(text, "Infinity");
   char shown[32];
   int precision = 0;
+  // Of a power of two the numbers below lie closer than those above: the nearest decimal may be below, and read as
+  // another number, where the one after it reads back.
   do snprintf(shown, sizeof shown, "%.*e", precision, value);
-  while (strtod(shown, NULL) != value && ++precision < 17);
+  while (strtod(shown, NULL) != value && !(next_decimal(shown) && strtod(shown, NULL) == value) && ++precision < 17);
   // d.ddde+xx: the digits, and where the point stands among them.
   char *e = strchr(shown, 'e');
   int exponent = atoi(e + 1);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use weir_tests::process::command;
 use weir_tests::{Oracle, Scratch, Weir, component};
 
@@ -30,6 +30,9 @@ const LANGUAGES: [Language; 2] = [
     Language { name: "go", tools: None, missing: "of https://go.dev/dl", wasi: Some("clock_time_get") },
 ];
 
+/// Those of which `tests/guests/rows-NAME` reads and makes columns of all kinds.
+const WITH_ROWS: [&str; 2] = ["c", "go"];
+
 const TESTS: &str = env!("CARGO_MANIFEST_DIR");
 
 impl Language {
@@ -52,19 +55,23 @@ impl Language {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// The component of the language's example, built of a copy when a test first asks for it.
+    /// The component of the language's example.
     fn example(self) -> PathBuf {
-        static BUILDING: Mutex<()> = Mutex::new(());
-        static BUILT: Mutex<Vec<&str>> = Mutex::new(Vec::new());
-        let name = format!("redact-attributes-{}", self.name);
-        let folder = Path::new(TESTS).join("../target/guests/languages").join(&name);
-        let _one = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+        self.built(&format!("plugins/redact-attributes-{}", self.name))
+    }
+
+    /// The component of a folder of the source, built of a copy when a test first asks for it.
+    fn built(self, source: &str) -> PathBuf {
+        // One at a time: a compiler uses all there is.
+        static BUILT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+        let (_, name) = source.rsplit_once('/').expect("a folder in a folder");
+        let folder = Path::new(TESTS).join("../target/guests/languages").join(name);
         let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-        if !built.contains(&self.name) {
+        if !built.iter().any(|there| there == name) {
             let _ = std::fs::remove_dir_all(&folder);
-            copy(&Path::new(TESTS).join("../plugins").join(&name), &folder);
+            copy(&Path::new(TESTS).join("..").join(source), &folder);
             self.well(&folder, &["build"]);
-            built.push(self.name);
+            built.push(name.to_owned());
         }
         folder.join(format!("{name}.wasm"))
     }
@@ -148,7 +155,7 @@ fn the_same_plugin_gives_the_same_rows_in_every_language() {
 #[test]
 fn plugins_of_all_languages_work_in_one_chain_and_each_span_arrives_once() {
     let mut pipeline = Pipeline::new("languages", 2);
-    let drops = ["client.address", "user_agent.original", "http.request.method", "url.path"];
+    let drops = ["client.address", "user_agent.original", "http.request.method", "url.full"];
     let step = |(language, drop): (&Language, &str)| {
         format!("plugin = \"{}\"\nconfig = {{ drop = [\"{drop}\"] }}\n[[transform]]\n", language.example().display())
     };
@@ -198,6 +205,8 @@ fn settings_that_cannot_be_are_refused_in_every_language() {
 fn each_languages_templates_pass_their_tests_and_give_what_those_in_rust_give() {
     let scratch = Scratch::new("languages-templates");
     for language in LANGUAGES {
+        let rows = ["new", "rows", "--lang", language.name, "--world", "otlp-to-arrow"];
+        refused(&language.plugin(scratch.path(), &rows), 2, &["rows are made by the flatten plugins, or in Rust"]);
         for (world, sees) in [("otlp-to-otlp", "GET /cart"), ("arrow-to-arrow", "\"is_slow\":true")] {
             let name = format!("{}-{world}", language.name);
             language.well(scratch.path(), &["new", &name, "--lang", language.name, "--world", world]);
@@ -211,6 +220,36 @@ fn each_languages_templates_pass_their_tests_and_give_what_those_in_rust_give() 
             assert_eq!(expected.contains("thread.id"), world == "arrow-to-arrow", "{name}: {expected}");
             assert_eq!(expected.contains("status_message"), world == "otlp-to-otlp", "{name}: {expected}");
         }
+    }
+}
+
+#[test]
+fn columns_of_each_kind_are_read_and_made_in_each_language_that_has_them() {
+    let sample = Path::new(TESTS).join("golden/redact/traces.json").display().to_string();
+    for language in LANGUAGES.iter().filter(|language| WITH_ROWS.contains(&language.name)) {
+        let plugin = language.built(&format!("tests/guests/rows-{}", language.name)).display().to_string();
+        let lines = |set: &[&str]| -> Vec<Value> {
+            let output =
+                Weir::output(&[&["--output", "json", "invoke", &plugin, &sample, "--calls", "3"], set].concat());
+            assert!(output.status.success(), "{}: {}", language.name, said(&output));
+            let lines = String::from_utf8(output.stdout).expect("text");
+            let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+            lines.filter(|line| line["plugin"].is_null()).collect()
+        };
+        let rows = lines(&[]);
+        let columns = ["name", "is_slow", "seconds", "half_ms", "status_message"];
+        let of = |row: &Value| columns.map(|column| row[column].clone());
+        let begun = 1_769_731_200;
+        let wanted = [
+            [json!("secret"), json!(true), json!(begun), json!(750.0), json!("shop failed")],
+            [json!("kinds"), json!(false), json!(begun), Value::Null, Value::Null],
+            [json!("nothing to redact"), json!(false), json!(begun), Value::Null, Value::Null],
+        ];
+        assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), wanted, "{}", language.name);
+        assert!(rows.iter().all(|row| row["events"].is_null() && row["operation_name"].is_null()), "{rows:?}");
+        let refused = lines(&["--set", "refuse=kinds"]);
+        let reason = refused[0]["reason"].as_str().unwrap_or_default();
+        assert!(refused.len() == 1 && reason.ends_with("its name is not liked"), "{refused:?}");
     }
 }
 

@@ -97,7 +97,7 @@ func (v *TextsView) Get(row int) ([]byte, bool) {
 		row = int(int32(binary.LittleEndian.Uint32(v.keys[4*row:])))
 	}
 	from, to := binary.LittleEndian.Uint32(v.offsets[4*row:]), binary.LittleEndian.Uint32(v.offsets[4*row+4:])
-	return v.bytes[from:to], true
+	return v.bytes[from:to:to], true
 }
 
 // IntsView has the values of a column of integers, dates or timestamps.
