@@ -1,6 +1,6 @@
 // What a plugin in JavaScript needs. A plugin is a module that exports `otlpToOtlp` or `arrowToArrow`:
 //
-//   import * as weir from './weir/weir.js';
+//   import * as weir from './.weir/weir.js';
 //
 //   export const otlpToOtlp = weir.otlpToOtlp(class {
 //     constructor(settings) { this.key = settings.text('key', 'user.email'); }
@@ -12,6 +12,7 @@
 
 import hostCounters from 'weir:plugin/counters@0.1.0';
 import hostLog from 'weir:plugin/log@0.1.0';
+import { replaceWhatIsAbsent } from './absent.js';
 import { deriver, rewriter } from './guest.js';
 
 export { column } from './column.js';
@@ -52,3 +53,5 @@ export const log = {
   /** For whoever writes the plugin. */
   debug: (message) => hostLog.write('debug', String(message)),
 };
+
+replaceWhatIsAbsent(log);

@@ -1,7 +1,7 @@
 // Removes or hashes attributes by name, before there are rows: `redact-attributes` in JavaScript. The same settings, the
 // same rows.
 
-import * as weir from './weir/weir.js';
+import * as weir from './.weir/weir.js';
 
 export const otlpToOtlp = weir.otlpToOtlp(class {
   constructor(settings) {
