@@ -25,6 +25,8 @@ def explain(error):
         places.append(f"{code.co_filename.rpartition('/')[2]}:{at.tb_lineno} {code.co_name}")
         at = at.tb_next
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, ModuleNotFoundError):
+        text += "; what a plugin needs is imported at its head, when it is built"
     return f"{text}; at {' < '.join(reversed(places[-_PLACES_MAX:]))}"
 
 

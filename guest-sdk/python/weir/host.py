@@ -5,6 +5,7 @@ from componentize_py_types import Err
 from wit_world.imports import counters
 from wit_world.imports import log as host_log
 
+from . import absent, log
 from .guest import Deriver, Failed, Refusal, Rewriter
 
 TYPES = (
@@ -19,7 +20,9 @@ def write(level, message):
     host_log.write(host_log.Level[level], message)
 
 
-def _settings(settings):
+def _begin(settings):
+    """The settings, as the plugin is given them. With `configure` the component runs; before, it is built."""
+    absent.seal(log)
     return [(setting.key, setting.values) for setting in settings]
 
 
@@ -41,7 +44,7 @@ def otlp_to_otlp(plugin_class):
     class OtlpToOtlp:
         def configure(self, settings):
             try:
-                plugin.configure(_settings(settings))
+                plugin.configure(_begin(settings))
             except Failed as failed:
                 raise Err(str(failed)) from None
 
@@ -88,7 +91,7 @@ def arrow_to_arrow(plugin_class):
         def configure(self, settings, tables):
             given = [(table.name, table.doc, [raised(field) for field in table.fields]) for table in tables]
             try:
-                plan = plugin.configure(_settings(settings), given)
+                plan = plugin.configure(_begin(settings), given)
             except Failed as failed:
                 raise Err(str(failed)) from None
             return contract.Plan(plan.reads, [derived(table) for table in plan.tables])

@@ -3,8 +3,11 @@
 mod c;
 mod component;
 mod go;
+mod javascript;
+mod python;
 mod rust;
 mod sdk;
+mod toolchain;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -49,6 +52,8 @@ pub(super) fn build(folder: &Path, stubs: Stubs) -> Result<PathBuf, Failure> {
         Language::Rust => rust::build(folder),
         Language::C => c::build(folder, stubs),
         Language::Go => go::build(folder, stubs),
+        Language::Javascript => javascript::build(folder, stubs),
+        Language::Python => python::build(folder, stubs),
     }
 }
 
@@ -58,6 +63,8 @@ pub(super) fn put_sdk(language: Language, folder: &Path) -> Result<(), Failure> 
         Language::Rust => Ok(()),
         Language::C => sdk::put(folder, &c::SDK).map(drop),
         Language::Go => sdk::put(folder, &go::SDK).map(drop),
+        Language::Javascript => sdk::put(folder, &javascript::SDK).map(drop),
+        Language::Python => sdk::put(folder, &python::SDK).map(drop),
     }
 }
 

@@ -10,10 +10,12 @@ pub(super) enum Language {
     Rust,
     C,
     Go,
+    Javascript,
+    Python,
 }
 
 impl Language {
-    const ALL: [Self; 3] = [Self::Rust, Self::C, Self::Go];
+    const ALL: [Self; 5] = [Self::Rust, Self::C, Self::Go, Self::Javascript, Self::Python];
 
     /// The file that a plugin's folder in this language has, and none in another one.
     fn mark(self) -> &'static str {
@@ -21,6 +23,8 @@ impl Language {
             Self::Rust => "Cargo.toml",
             Self::C => "plugin.c",
             Self::Go => "go.mod",
+            Self::Javascript => "plugin.js",
+            Self::Python => "plugin.py",
         }
     }
 
@@ -30,6 +34,8 @@ impl Language {
             Self::Rust => "src/lib.rs",
             Self::C => "plugin.c",
             Self::Go => "main.go",
+            Self::Javascript => "plugin.js",
+            Self::Python => "plugin.py",
         }
     }
 

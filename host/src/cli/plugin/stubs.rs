@@ -2,8 +2,12 @@
 //! of the component names them, a line each.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use wasmparser::{Parser, Payload};
+
+use super::super::Failure;
 
 /// The custom section's name.
 const SECTION: &str = "weir:stubs";
@@ -31,6 +35,42 @@ pub(super) fn note(component: &mut Vec<u8>, functions: &[String]) {
     component.push(0);
     push_length(component, section.len());
     component.extend_from_slice(&section);
+}
+
+/// Notes in a component which functions of WASI its modules still name: those that a tool has put stubs in the place of.
+/// Writes what it becomes to `to`, which is given back.
+pub(super) fn note_wasi(from: &Path, to: &Path) -> Result<PathBuf, Failure> {
+    let trouble = |path: &Path, e| Failure::failed(format!("{}: {e}", path.display()));
+    let mut component = std::fs::read(from).map_err(|e| trouble(from, e))?;
+    let functions: Vec<String> = wasi_functions(&component).into_iter().collect();
+    note(&mut component, &functions);
+    std::fs::write(to, component).map_err(|e| trouble(to, e))?;
+    Ok(to.to_owned())
+}
+
+/// What the modules within a component import of WASI. Nothing where the component itself imports some of it: no stubs
+/// are in it then.
+fn wasi_functions(component: &[u8]) -> BTreeSet<String> {
+    let mut functions = BTreeSet::new();
+    for payload in Parser::new(0).parse_all(component) {
+        match payload {
+            Ok(Payload::ComponentImportSection(section)) => {
+                if section.into_iter().flatten().any(|import| import.name.0.starts_with("wasi:")) {
+                    return BTreeSet::new();
+                }
+            }
+            Ok(Payload::ImportSection(section)) => {
+                for import in section.into_imports().flatten() {
+                    if import.module.starts_with("wasi:") || import.module == "wasi_snapshot_preview1" {
+                        functions.insert(format!("{} {}", import.module, import.name));
+                    }
+                }
+            }
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    functions
 }
 
 /// The functions that a component's stubs answer, as it was noted; none where nothing is noted, or this is no component.

@@ -32,6 +32,8 @@ pub(super) fn files(
         Language::Rust => rust(world, name, sdk)?,
         Language::C => c(world)?,
         Language::Go => go(world, name)?,
+        Language::Javascript => javascript(world)?,
+        Language::Python => python(world)?,
     };
     files.push(("cases/first/traces.json", SAMPLE.to_owned()));
     Ok(files)
@@ -76,6 +78,31 @@ fn go(world: WorldArgument, name: &str) -> Result<Vec<File>, Failure> {
         ("go.mod", include_str!("templates/go/go.mod.txt").replace("{name}", name)),
         (".gitignore", SDK_IGNORED.to_owned()),
         (Language::Go.source(), source.to_owned()),
+    ])
+}
+
+fn javascript(world: WorldArgument) -> Result<Vec<File>, Failure> {
+    let source = match world {
+        WorldArgument::OtlpToOtlp => include_str!("templates/javascript/otlp-to-otlp.js.txt"),
+        WorldArgument::ArrowToArrow => include_str!("templates/javascript/arrow-to-arrow.js.txt"),
+        WorldArgument::OtlpToArrow => return Err(no_rows("JavaScript")),
+    };
+    Ok(vec![
+        ("package.json", "{ \"private\": true, \"type\": \"module\" }\n".to_owned()),
+        (".gitignore", format!("{SDK_IGNORED}/node_modules\n")),
+        (Language::Javascript.source(), source.to_owned()),
+    ])
+}
+
+fn python(world: WorldArgument) -> Result<Vec<File>, Failure> {
+    let source = match world {
+        WorldArgument::OtlpToOtlp => include_str!("templates/python/otlp-to-otlp.py.txt"),
+        WorldArgument::ArrowToArrow => include_str!("templates/python/arrow-to-arrow.py.txt"),
+        WorldArgument::OtlpToArrow => return Err(no_rows("Python")),
+    };
+    Ok(vec![
+        (".gitignore", format!("{SDK_IGNORED}/.venv\n__pycache__\n")),
+        (Language::Python.source(), source.to_owned()),
     ])
 }
 
