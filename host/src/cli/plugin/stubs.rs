@@ -37,40 +37,40 @@ pub(super) fn note(component: &mut Vec<u8>, functions: &[String]) {
     component.extend_from_slice(&section);
 }
 
-/// Notes in a component which functions of WASI its modules still name: those that a tool has put stubs in the place of.
+/// Notes in a component which interfaces of WASI its modules still name: those that a tool has put stubs in the place of.
 /// Writes what it becomes to `to`, which is given back.
 pub(super) fn note_wasi(from: &Path, to: &Path) -> Result<PathBuf, Failure> {
     let trouble = |path: &Path, e| Failure::failed(format!("{}: {e}", path.display()));
     let mut component = std::fs::read(from).map_err(|e| trouble(from, e))?;
-    let functions: Vec<String> = wasi_functions(&component).into_iter().collect();
-    note(&mut component, &functions);
+    let interfaces: Vec<String> = wasi_interfaces(&component).into_iter().collect();
+    note(&mut component, &interfaces);
     std::fs::write(to, component).map_err(|e| trouble(to, e))?;
     Ok(to.to_owned())
 }
 
 /// What the modules within a component import of WASI. Nothing where the component itself imports some of it: no stubs
 /// are in it then.
-fn wasi_functions(component: &[u8]) -> BTreeSet<String> {
-    let mut functions = BTreeSet::new();
+fn wasi_interfaces(component: &[u8]) -> BTreeSet<String> {
+    let (mut interfaces, mut depth) = (BTreeSet::new(), 0u32);
     for payload in Parser::new(0).parse_all(component) {
         match payload {
-            Ok(Payload::ComponentImportSection(section)) => {
+            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Payload::ComponentImportSection(section)) if depth == 0 => {
                 if section.into_iter().flatten().any(|import| import.name.0.starts_with("wasi:")) {
                     return BTreeSet::new();
                 }
             }
             Ok(Payload::ImportSection(section)) => {
-                for import in section.into_imports().flatten() {
-                    if import.module.starts_with("wasi:") || import.module == "wasi_snapshot_preview1" {
-                        functions.insert(format!("{} {}", import.module, import.name));
-                    }
-                }
+                let imports = section.into_imports().flatten();
+                interfaces
+                    .extend(imports.map(|import| import.module.to_owned()).filter(|name| name.starts_with("wasi:")));
             }
             Ok(_) => {}
             Err(_) => break,
         }
     }
-    functions
+    interfaces
 }
 
 /// The functions that a component's stubs answer, as it was noted; none where nothing is noted, or this is no component.

@@ -23,3 +23,13 @@ fn what_is_no_component_lists_nothing() {
     cut.truncate(cut.len() - 1);
     assert_eq!(listed(&cut), [""; 0]);
 }
+
+#[test]
+fn wasi_that_modules_want_is_stubbed_unless_the_component_passes_it_on() {
+    let module = r#"(core module (import "wasi:cli/exit@0.2.0" "exit" (func)) (import "env" "f" (func)))"#;
+    let stubbed = wat::parse_str(format!(r#"(component {module} (component {module}))"#)).unwrap();
+    assert_eq!(Vec::from_iter(super::wasi_interfaces(&stubbed)), ["wasi:cli/exit@0.2.0"]);
+    let passed_on =
+        wat::parse_str(format!(r#"(component (import "wasi:cli/exit@0.2.0" (instance)) {module})"#)).unwrap();
+    assert!(super::wasi_interfaces(&passed_on).is_empty());
+}
