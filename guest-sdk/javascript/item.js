@@ -1,6 +1,8 @@
 // Spans, log records and metrics to look at. An item is read when something of it is first asked for.
 
-import * as wire from './wire.js';
+import {
+  mismatch, next, varint, view, number as fieldNumber, type as fieldType, from as fieldFrom, to as fieldTo,
+} from './wire.js';
 import { decode, hex, Names } from './text.js';
 import { readKeyValue, Value } from './value.js';
 
@@ -10,7 +12,7 @@ export class Item {
   #fields;
 
   constructor(v, from = 0, to = v.length) {
-    this.#v = v.subarray(from, to);
+    this.#v = view(v, from, to);
   }
 
   /** The last field of this number, as [from, to, type] in the item's bytes. */
@@ -22,16 +24,16 @@ export class Item {
     if (this.#fields !== undefined) return this.#fields;
     const v = this.#v, fields = [];
     for (let at = 0; at < v.length;) {
-      at = wire.next(v, at, v.length);
-      (fields[wire.number] ??= []).push([wire.from, wire.to, wire.type]);
+      at = next(v, at, v.length);
+      (fields[fieldNumber] ??= []).push([fieldFrom, fieldTo, fieldType]);
     }
     return (this.#fields = fields);
   }
 
   #bytes(number) {
     const [from, to, type] = this.#last(number) ?? [0, 0, 2];
-    if (type !== 2) wire.mismatch(this.#v, to);
-    return this.#v.subarray(from, to);
+    if (type !== 2) mismatch(this.#v, to);
+    return view(this.#v, from, to);
   }
 
   text(number) {
@@ -53,14 +55,14 @@ export class Item {
 
   integer(number) {
     const [from, to, type] = this.#last(number) ?? [0, 0, 0];
-    if (type !== 0) wire.mismatch(this.#v, to);
-    return from === to ? 0 : wire.varint(this.#v, from);
+    if (type !== 0) mismatch(this.#v, to);
+    return from === to ? 0 : varint(this.#v, from);
   }
 
   /** The two halves of 64 bits. */
   halves(number) {
     const [from, to, type] = this.#last(number) ?? [0, 0, 1];
-    if (type !== 1) wire.mismatch(this.#v, to);
+    if (type !== 1) mismatch(this.#v, to);
     if (from === to) return [0, 0];
     const view = new DataView(this.#v.buffer, this.#v.byteOffset + from, 8);
     return [view.getUint32(0, true), view.getUint32(4, true)];
@@ -79,7 +81,7 @@ export class Item {
   find(number, key) {
     const names = new Names([key]);
     for (const [from, to, type] of (this.#read()[number] ?? []).slice().reverse()) {
-      if (type !== 2) wire.mismatch(this.#v, to);
+      if (type !== 2) mismatch(this.#v, to);
       const read = readKeyValue(this.#v, from, to);
       if (names.find(read.key, 0, read.key.length) !== undefined) return read.value.get();
     }

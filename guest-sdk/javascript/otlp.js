@@ -1,10 +1,11 @@
 // Changes OTLP protobuf where it lies: what does not change is copied as it is, unknown fields too. Each function gives
 // back the very value that it was given where nothing changes; then nothing is copied at all.
 
-import * as wire from './wire.js';
-import { DROP, KEEP } from './wire.js';
+import {
+  DROP, KEEP, Pieces, edit, mismatch, next, view, number as fieldNumber, type as fieldType, from as fieldFrom, to as fieldTo,
+} from './wire.js';
 import { decode, encode, Names } from './text.js';
-import { readKeyValue } from './value.js';
+import { readKeyValue, Value } from './value.js';
 import { LogRecord, Metric, Resource, Span } from './item.js';
 
 export { DROP, KEEP };
@@ -65,46 +66,58 @@ function editMessage(v, at, end, parts, names, decide) {
   let out = KEEP, done = at;
   while (at < end) {
     const begin = at;
-    at = wire.next(v, at, end);
-    const field = wire.number, part = parts[field];
+    at = next(v, at, end);
+    const field = fieldNumber, part = parts[field];
     if (part === undefined) continue;
-    if (wire.type !== 2) wire.mismatch(v, at);
+    if (fieldType !== 2) mismatch(v, at);
     const edited = typeof part === 'string'
-      ? editAttribute(v, wire.from, at, part, names, decide)
-      : editMessage(v, wire.from, at, part, names, decide);
+      ? editAttribute(v, fieldFrom, at, part, names, decide)
+      : editMessage(v, fieldFrom, at, part, names, decide);
     if (edited === KEEP) continue;
-    if (out === KEEP) out = new wire.Pieces();
-    if (begin > done) out.push(v.subarray(done, begin));
+    if (out === KEEP) out = new Pieces();
+    if (begin > done) out.push(view(v, done, begin));
     if (edited !== DROP) out.field(field, edited);
     done = at;
   }
-  if (out !== KEEP && end > done) out.push(v.subarray(done, end));
+  if (out !== KEEP && end > done) out.push(view(v, done, end));
   return out;
 }
 
 function editAttribute(v, from, to, level, names, decide) {
-  let key;
-  // Nearly every attribute begins with a short key; those that have another one are passed by.
-  if (names !== null && v[from] === 0x0a && v[from + 1] <= 0x7f) {
-    const end = from + 2 + v[from + 1];
-    if (end <= to && (end === to || v[end] === 0x12)) {
-      key = names.find(v, from + 2, end);
-      if (key === undefined) return KEEP;
-    }
+  const short = shortKey(v, from, to);
+  let key, value;
+  if (short > 0) {
+    key = names === null ? decode(v, from + 2, short) : names.find(v, from + 2, short);
+    if (key === undefined) return KEEP;
+    value = new Value(v, short + 2, to);
+  } else {
+    const read = readKeyValue(v, from, to);
+    key = names === null ? decode(read.key) : names.find(read.key, 0, read.key.length);
+    if (key === undefined) return KEEP;
+    value = read.value;
   }
-  const read = readKeyValue(v, from, to);
-  key = names === null ? decode(read.key) : names.find(read.key, 0, read.key.length);
-  if (key === undefined) return KEEP;
-  const change = decide(new Attribute(level, key, read.value));
+  const change = decide(new Attribute(level, key, value));
   if (change === KEEP || change === DROP) return change;
-  return withText(v, from, to, change);
+  return withText(v, from, to, short, change);
 }
 
-/** The attribute in v[from, to) with a text for its value. */
-function withText(v, from, to, text) {
-  const out = wire.edit(v, from, to, (field) => (field === 2 ? DROP : KEEP)) ?? new wire.Pieces();
-  if (out.length === 0) out.push(v.subarray(from, to));
-  return out.field(2, new wire.Pieces().field(1, bytesOf(text)));
+/** Where the key of a KeyValue ends that is what nearly each is, a short key, then a short value; 0 for any other. */
+function shortKey(v, from, to) {
+  if (v[from] !== 0x0a || v[from + 1] > 0x7f) return 0;
+  const end = from + 2 + v[from + 1];
+  return end + 2 <= to && v[end] === 0x12 && v[end + 1] <= 0x7f && end + 2 + v[end + 1] === to ? end : 0;
+}
+
+/** The attribute in v[from, to) with a text for its value; `short` is where its short key ends. */
+function withText(v, from, to, short, text) {
+  if (short > 0) {
+    const out = new Pieces();
+    out.push(view(v, from, short));
+    return out.field(2, new Pieces().field(1, bytesOf(text)));
+  }
+  const out = edit(v, from, to, (field) => (field === 2 ? DROP : KEEP)) ?? new Pieces();
+  if (out.length === 0) out.push(view(v, from, to));
+  return out.field(2, new Pieces().field(1, bytesOf(text)));
 }
 
 function bytesOf(text) {
@@ -116,14 +129,14 @@ function bytesOf(text) {
 /** Sets an attribute of each resource of a record's value to a text: what it had under this key goes. */
 export function setResourceAttribute(value, key, text) {
   const names = new Names([key]);
-  const attribute = new wire.Pieces().field(1, encode(key)).field(2, new wire.Pieces().field(1, bytesOf(text))).bytes();
-  const edited = wire.edit(value, 0, value.length, (field, from, to, type) => {
+  const attribute = new Pieces().field(1, encode(key)).field(2, new Pieces().field(1, bytesOf(text))).bytes();
+  const edited = edit(value, 0, value.length, (field, from, to, type) => {
     if (field !== 1) return KEEP;
-    if (type !== 2) wire.mismatch(value, to);
+    if (type !== 2) mismatch(value, to);
     let isThere = false;
-    const items = wire.edit(value, from, to, (field, from, to, type) => {
+    const items = edit(value, from, to, (field, from, to, type) => {
       if (field !== 1) return KEEP;
-      if (type !== 2) wire.mismatch(value, to);
+      if (type !== 2) mismatch(value, to);
       const resource = withoutAttribute(value, from, to, names);
       // Of a resource in pieces, which are merged, one piece gets it.
       if (!isThere) resource.field(1, attribute);
@@ -131,24 +144,24 @@ export function setResourceAttribute(value, key, text) {
       return resource;
     });
     if (isThere) return items;
-    const out = new wire.Pieces().field(1, new wire.Pieces().field(1, attribute));
-    out.push(value.subarray(from, to));
+    const out = new Pieces().field(1, new Pieces().field(1, attribute));
+    out.push(view(value, from, to));
     return out;
   });
   return edited === KEEP ? value : edited.bytes();
 }
 
 function withoutAttribute(v, from, to, names) {
-  const out = new wire.Pieces();
+  const out = new Pieces();
   for (let at = from; at < to;) {
     const begin = at;
-    at = wire.next(v, at, to);
-    const { number, from: inner, to: end } = wire;
+    at = next(v, at, to);
+    const number = fieldNumber, inner = fieldFrom, end = fieldTo;
     if (number === 1) {
       const { key } = readKeyValue(v, inner, end);
       if (names.find(key, 0, key.length) !== undefined) continue;
     }
-    out.push(v.subarray(begin, at));
+    out.push(view(v, begin, at));
   }
   return out;
 }
@@ -187,9 +200,9 @@ function keepItems(v, Kind, keep) {
 /** A message of which parts have gone goes itself when none is left. One that never had any stays. */
 function keepParts(v, from, to, part, decide) {
   let left = 0;
-  const out = wire.edit(v, from, to, (field, from, to, type) => {
+  const out = edit(v, from, to, (field, from, to, type) => {
     if (field !== part) return KEEP;
-    if (type !== 2) wire.mismatch(v, to);
+    if (type !== 2) mismatch(v, to);
     const edited = decide(from, to);
     if (edited !== DROP) left++;
     return edited;
@@ -199,12 +212,12 @@ function keepParts(v, from, to, part, decide) {
 
 /** The bytes of the resource, which may come in pieces. */
 function resourceOf(v, at, end) {
-  const pieces = new wire.Pieces();
+  const pieces = new Pieces();
   while (at < end) {
-    at = wire.next(v, at, end);
-    if (wire.number !== 1) continue;
-    if (wire.type !== 2) wire.mismatch(v, at);
-    pieces.push(v.subarray(wire.from, wire.to));
+    at = next(v, at, end);
+    if (fieldNumber !== 1) continue;
+    if (fieldType !== 2) mismatch(v, at);
+    pieces.push(view(v, fieldFrom, fieldTo));
   }
   return pieces.pieces.length === 1 ? pieces.pieces[0] : pieces.bytes();
 }

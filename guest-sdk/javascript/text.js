@@ -78,8 +78,8 @@ export class Names {
   }
 }
 
-const ROUNDS = Int32Array.from(primes(64), (prime) => fraction(Math.cbrt(prime)));
-const START = Int32Array.from(primes(8), (prime) => fraction(Math.sqrt(prime)));
+const ROUNDS = primes(64).map((prime) => fraction(Math.cbrt(prime)));
+const START = primes(8).map((prime) => fraction(Math.sqrt(prime)));
 
 function primes(count) {
   const found = [];
@@ -99,24 +99,28 @@ export function sha256(bytes) {
   const view = new DataView(padded.buffer);
   view.setUint32(padded.length - 8, Math.floor(bytes.length / 0x20000000));
   view.setUint32(padded.length - 4, bytes.length << 3);
-  const hash = START.slice(), w = new Int32Array(64);
+  const hash = START.slice(), w = new Array(64).fill(0), k = ROUNDS;
   for (let block = 0; block < padded.length; block += 64) {
     for (let i = 0; i < 16; i++) w[i] = view.getInt32(block + 4 * i);
     for (let i = 16; i < 64; i++) {
       const x = w[i - 15], y = w[i - 2];
-      const s0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
-      const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
-      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+      w[i] = (w[i - 16] + w[i - 7] + ((x >>> 7 ^ x << 25) ^ (x >>> 18 ^ x << 14) ^ x >>> 3)
+        + ((y >>> 17 ^ y << 15) ^ (y >>> 19 ^ y << 13) ^ y >>> 10)) | 0;
     }
     let [a, b, c, d, e, f, g, h] = hash;
     for (let i = 0; i < 64; i++) {
-      const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-      const one = (h + s1 + ((e & f) ^ (~e & g)) + ROUNDS[i] + w[i]) | 0;
-      const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
-      const two = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-      h = g; g = f; f = e; e = (d + one) | 0; d = c; c = b; b = a; a = (one + two) | 0;
+      const one = h + k[i] + w[i] + (g ^ e & (f ^ g)) + ((e >>> 6 ^ e << 26) ^ (e >>> 11 ^ e << 21) ^ (e >>> 25 ^ e << 7));
+      h = g;
+      g = f;
+      f = e;
+      e = (d + one) | 0;
+      d = c;
+      c = b;
+      b = a;
+      // Of the three before this round, b, c and d now, two decide.
+      a = (one + (b & c | d & (b | c)) + ((a >>> 2 ^ a << 30) ^ (a >>> 13 ^ a << 19) ^ (a >>> 22 ^ a << 10))) | 0;
     }
-    [a, b, c, d, e, f, g, h].forEach((value, i) => { hash[i] += value; });
+    [a, b, c, d, e, f, g, h].forEach((value, i) => { hash[i] = (hash[i] + value) | 0; });
   }
   const digest = new DataView(new ArrayBuffer(32));
   hash.forEach((value, i) => digest.setInt32(4 * i, value));

@@ -1,6 +1,8 @@
 // Attributes and their values.
 
-import * as wire from './wire.js';
+import {
+  Malformed, Pieces, mismatch, next, varint, view, number as fieldNumber, type as fieldType, from as fieldFrom, to as fieldTo,
+} from './wire.js';
 import { decode, encode, same } from './text.js';
 
 /** Values may lie in each other so deep: an attribute's value is at depth 1. */
@@ -29,7 +31,7 @@ export class Value {
       }
       case 'array': return this.#elements().map((value) => value.get());
       case 'kvlist': return Object.fromEntries(this.#entries().map(({ key, value }) => [decode(key), value.get()]));
-      case 'bytes': return this.v.subarray(this.at, this.end);
+      case 'bytes': return view(this.v, this.at, this.end);
       default: return this.scalar;
     }
   }
@@ -41,9 +43,9 @@ export class Value {
    */
   text() {
     this.#read();
-    if (this.kind === 'string') return this.v.subarray(this.at, this.end);
+    if (this.kind === 'string') return view(this.v, this.at, this.end);
     if (this.kind === 'empty') return EMPTY;
-    const out = new wire.Pieces();
+    const out = new Pieces();
     this.#write(out, 1, false);
     return out.bytes();
   }
@@ -56,18 +58,18 @@ export class Value {
     this.kind = 'empty';
     this.scalar = null;
     for (let at = this.from; at < to;) {
-      at = wire.next(v, at, to);
-      const { number, type, from, to: end } = wire;
+      at = next(v, at, to);
+      const number = fieldNumber, type = fieldType, from = fieldFrom, end = fieldTo;
       if (number < 1 || number > 8) continue;
-      if (type !== TYPES[number]) wire.mismatch(v, at);
+      if (type !== TYPES[number]) mismatch(v, at);
       const kind = KINDS[number];
-      pieces = kind === this.kind ? [...pieces, v.subarray(from, end)] : [v.subarray(from, end)];
+      pieces = kind === this.kind ? [...pieces, view(v, from, end)] : [view(v, from, end)];
       [this.kind, this.at, this.end, this.scalar] = [kind, from, end, null];
-      if (kind === 'bool') this.scalar = wire.varint(v, from) !== 0;
+      if (kind === 'bool') this.scalar = varint(v, from) !== 0;
       if (kind === 'double') this.scalar = new DataView(v.buffer, v.byteOffset + from, 8).getFloat64(0, true);
     }
     if (pieces.length > 1 && (this.kind === 'array' || this.kind === 'kvlist')) {
-      const out = new wire.Pieces();
+      const out = new Pieces();
       pieces.forEach((piece) => out.push(piece));
       [this.v, this.at, this.end] = [out.bytes(), 0, out.length];
     }
@@ -82,10 +84,10 @@ export class Value {
   #parts(make) {
     const parts = [];
     for (let at = this.at; at < this.end;) {
-      at = wire.next(this.v, at, this.end);
-      if (wire.number !== 1) continue;
-      if (wire.type !== 2) wire.mismatch(this.v, at);
-      parts.push([wire.from, wire.to]);
+      at = next(this.v, at, this.end);
+      if (fieldNumber !== 1) continue;
+      if (fieldType !== 2) mismatch(this.v, at);
+      parts.push([fieldFrom, fieldTo]);
     }
     return parts.map(([from, to]) => make(this.v, from, to));
   }
@@ -104,11 +106,11 @@ export class Value {
     this.#read();
     const quote = (bytes) => [QUOTE, bytes, QUOTE].forEach((piece) => out.push(piece));
     const deeper = () => {
-      if (depth >= DEPTH_MAX) throw new wire.Malformed('values are nested more than 64 deep', this.from, this.v.length);
+      if (depth >= DEPTH_MAX) throw new Malformed('values are nested more than 64 deep', this.from, this.v.length);
       return depth + 1;
     };
     switch (this.kind) {
-      case 'string': return quote(escaped(this.v.subarray(this.at, this.end)));
+      case 'string': return quote(escaped(view(this.v, this.at, this.end)));
       case 'bool': return out.push(encode(String(this.scalar)));
       case 'int': return out.push(encode(String(this.#int())));
       case 'double': {
@@ -116,7 +118,7 @@ export class Value {
         return isJson && !Number.isFinite(this.scalar) ? quote(text) : out.push(text);
       }
       case 'bytes': {
-        const text = encode(base64(this.v.subarray(this.at, this.end)));
+        const text = encode(base64(view(this.v, this.at, this.end)));
         return isJson ? quote(text) : out.push(text);
       }
       case 'array':
@@ -149,15 +151,15 @@ const QUOTE = encode('"'), COMMA = encode(',');
 export function readKeyValue(v, at, to) {
   let key = EMPTY, pieces = [];
   while (at < to) {
-    at = wire.next(v, at, to);
-    if (wire.number !== 1 && wire.number !== 2) continue;
-    if (wire.type !== 2) wire.mismatch(v, at);
-    const part = v.subarray(wire.from, wire.to);
-    if (wire.number === 1) key = part;
+    at = next(v, at, to);
+    if (fieldNumber !== 1 && fieldNumber !== 2) continue;
+    if (fieldType !== 2) mismatch(v, at);
+    const part = view(v, fieldFrom, fieldTo);
+    if (fieldNumber === 1) key = part;
     else pieces.push(part);
   }
   if (pieces.length === 1) return { key, value: new Value(pieces[0], 0, pieces[0].length) };
-  const out = new wire.Pieces();
+  const out = new Pieces();
   pieces.forEach((piece) => out.push(piece));
   return { key, value: new Value(out.bytes(), 0, out.length) };
 }

@@ -123,6 +123,7 @@ export class Pieces {
     this.length = 0;
   }
 
+  /** Appends bytes, or pieces. */
   push(bytes) {
     this.pieces.push(bytes);
     this.length += bytes.length;
@@ -130,32 +131,45 @@ export class Pieces {
 
   /** Appends a field of bytes: tag, length, and `inner`, bytes or pieces. */
   field(number, inner) {
-    this.push(encodeVarint(number * 8 + 2));
-    this.push(encodeVarint(inner.length));
-    if (inner instanceof Pieces) {
-      for (const piece of inner.pieces) this.push(piece);
-    } else {
-      this.push(inner);
-    }
+    this.push(head(number * 8 + 2, inner.length));
+    this.push(inner);
     return this;
   }
 
   bytes() {
     const bytes = new Uint8Array(this.length);
-    let at = 0;
+    this.#write(bytes, 0);
+    return bytes;
+  }
+
+  #write(bytes, at) {
     for (const piece of this.pieces) {
-      bytes.set(piece, at);
+      if (piece instanceof Pieces) piece.#write(bytes, at);
+      else bytes.set(piece, at);
       at += piece.length;
     }
-    return bytes;
   }
 }
 
-function encodeVarint(value) {
+/** The bytes v[from, to), not copied. (The method subarray asks for the array's species each time, which takes longer.) */
+export function view(v, from, to) {
+  return new Uint8Array(v.buffer, v.byteOffset + from, to - from);
+}
+
+/** A tag and a length. */
+function head(tag, length) {
+  if (tag <= 0x7f && length <= 0x7f) {
+    const bytes = new Uint8Array(2);
+    bytes[0] = tag;
+    bytes[1] = length;
+    return bytes;
+  }
   const bytes = [];
-  for (; value > 0x7f; value = Math.floor(value / 0x80)) bytes.push((value % 0x80) | 0x80);
-  bytes.push(value);
-  return Uint8Array.from(bytes);
+  for (let value of [tag, length]) {
+    for (; value > 0x7f; value = Math.floor(value / 0x80)) bytes.push((value % 0x80) | 0x80);
+    bytes.push(value);
+  }
+  return new Uint8Array(bytes);
 }
 
 /** What `decide` says of a field that stays as it is, and of one that goes. */
@@ -174,10 +188,10 @@ export function edit(v, at, end, decide) {
     const replacement = decide(field, from, to, type);
     if (replacement === KEEP) continue;
     if (out === KEEP) out = new Pieces();
-    if (begin > done) out.push(v.subarray(done, begin));
+    if (begin > done) out.push(view(v, done, begin));
     if (replacement !== DROP) out.field(field, replacement);
     done = at;
   }
-  if (out !== KEEP && end > done) out.push(v.subarray(done, end));
+  if (out !== KEEP && end > done) out.push(view(v, done, end));
   return out;
 }

@@ -4,7 +4,7 @@ back the very value that it was given where nothing changes; then nothing is cop
 from bisect import bisect_left
 
 from .item import LogRecord, Metric, Resource, Span
-from .value import key_value
+from .value import key_value, short_key
 from .wire import DROP, KEEP, edit, encoded, field, fields, length_of
 
 # The messages on the way to attributes, by field number (opentelemetry-proto's .proto files): another message, or the
@@ -152,8 +152,13 @@ class _Editor:
 
 def _with_text(v, start, stop, text):
     """The attribute in v[start:stop] with a text for its value."""
-    without = edit(v, start, stop, lambda found: DROP if found[0] == 2 else KEEP)
-    return (v[start:stop] if without is KEEP else without) + encoded(2, encoded(1, _bytes_of(text)))
+    key = short_key(v, start, stop)
+    if key:
+        without = v[start:key]
+    else:
+        without = edit(v, start, stop, lambda found: DROP if found[0] == 2 else KEEP)
+        without = v[start:stop] if without is KEEP else without
+    return without + encoded(2, encoded(1, _bytes_of(text)))
 
 
 def _bytes_of(text):

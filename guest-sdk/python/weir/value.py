@@ -115,6 +115,9 @@ class Value:
 
 def key_value(v, at, end):
     """A KeyValue's key and value; a value in pieces is put together."""
+    stop = short_key(v, at, end)
+    if stop:
+        return v[at + 2 : stop], Value(v[stop + 2 : end])
     key, value = b"", b""
     for found in fields(v, at, end):
         if found[0] == 1:
@@ -122,6 +125,14 @@ def key_value(v, at, end):
         elif found[0] == 2:
             value += v[slice(*length_of(v, found))]
     return key, Value(value)
+
+
+def short_key(v, at, end):
+    """Where the key of a KeyValue ends that is what nearly each is, a short key, then a short value; 0 for any other."""
+    if end - at < 4 or v[at] != 0x0A or v[at + 1] > 0x7F:
+        return 0
+    stop = at + 2 + v[at + 1]
+    return stop if stop + 2 <= end and v[stop] == 0x12 and v[stop + 1] <= 0x7F and stop + 2 + v[stop + 1] == end else 0
 
 
 def _double(value):

@@ -93,6 +93,8 @@ def length_of(v, found):
 
 def encoded(number, inner):
     """A field of bytes: tag, length, and the bytes."""
+    if number < 16 and len(inner) < 0x80:
+        return bytes((number << 3 | 2, len(inner))) + inner
     return _varint(number << 3 | 2) + _varint(len(inner)) + inner
 
 
