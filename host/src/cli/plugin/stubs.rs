@@ -37,40 +37,53 @@ pub(super) fn note(component: &mut Vec<u8>, functions: &[String]) {
     component.extend_from_slice(&section);
 }
 
-/// Notes in a component which interfaces of WASI its modules still name: those that a tool has put stubs in the place of.
-/// Writes what it becomes to `to`, which is given back.
-pub(super) fn note_wasi(from: &Path, to: &Path) -> Result<PathBuf, Failure> {
+/// Takes over the component that a scripting language's tool made: notes in it which interfaces of WASI the tool has put
+/// stubs in the place of, and writes it to `to`, which is given back.
+///
+/// # Errors
+/// A file cannot be read or written, or the component wants WASI itself, for no stubs were to be in it: each is named.
+pub(super) fn take_over(from: &Path, to: &Path) -> Result<PathBuf, Failure> {
     let trouble = |path: &Path, e| Failure::failed(format!("{}: {e}", path.display()));
     let mut component = std::fs::read(from).map_err(|e| trouble(from, e))?;
-    let interfaces: Vec<String> = wasi_interfaces(&component).into_iter().collect();
-    note(&mut component, &interfaces);
+    let Wasi { inside, wanted } = wasi(&component);
+    if !wanted.is_empty() {
+        let names = Vec::from_iter(wanted).join(", ");
+        return Err(Failure::failed(format!("the plugin imports what no plugin gets without stubs: {names}")));
+    }
+    note(&mut component, &Vec::from_iter(inside));
     std::fs::write(to, component).map_err(|e| trouble(to, e))?;
     Ok(to.to_owned())
 }
 
-/// What the modules within a component import of WASI. Nothing where the component itself imports some of it: no stubs
-/// are in it then.
-fn wasi_interfaces(component: &[u8]) -> BTreeSet<String> {
-    let (mut interfaces, mut depth) = (BTreeSet::new(), 0u32);
+/// The interfaces of WASI that a component has to do with.
+#[derive(Default)]
+struct Wasi {
+    /// What the modules within it import.
+    inside: BTreeSet<String>,
+    /// What it imports itself.
+    wanted: BTreeSet<String>,
+}
+
+fn wasi(component: &[u8]) -> Wasi {
+    let (mut found, mut depth) = (Wasi::default(), 0u32);
+    let is_wasi = |name: &String| name.starts_with("wasi:");
     for payload in Parser::new(0).parse_all(component) {
         match payload {
             Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
             Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
             Ok(Payload::ComponentImportSection(section)) if depth == 0 => {
-                if section.into_iter().flatten().any(|import| import.name.0.starts_with("wasi:")) {
-                    return BTreeSet::new();
-                }
+                let names = section.into_iter().flatten().map(|import| import.name.0.to_owned());
+                found.wanted.extend(names.filter(is_wasi));
             }
             Ok(Payload::ImportSection(section)) => {
-                let imports = section.into_imports().flatten();
-                interfaces
-                    .extend(imports.map(|import| import.module.to_owned()).filter(|name| name.starts_with("wasi:")));
+                let names = section.into_imports().flatten().map(|import| import.module.to_owned());
+                found.inside.extend(names.filter(is_wasi));
             }
             Ok(_) => {}
             Err(_) => break,
         }
     }
-    interfaces
+    found
 }
 
 /// The functions that a component's stubs answer, as it was noted; none where nothing is noted, or this is no component.

@@ -1,7 +1,6 @@
 //! Plugins in JavaScript: componentize-qjs puts the source and the engine QuickJS into a component.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::super::super::Failure;
 use super::super::stubs::{self, Stubs};
@@ -43,15 +42,14 @@ const WORLDS: [(&str, &str); 2] =
 pub(super) fn build(folder: &Path, stubs: Stubs) -> Result<PathBuf, Failure> {
     let world = toolchain::world_of(&folder.join("plugin.js"), WORLDS)?;
     let name = format!("{}.wasm", toolchain::name_of(folder)?);
-    let program = TOOL.find(folder)?;
+    let mut tool = TOOL.command(folder)?;
     sdk::put(folder, &SDK)?;
     let made = Path::new(sdk::FOLDER).join(&name);
-    let mut tool = Command::new(program);
     tool.current_dir(folder).args(["--sync", "--module-root", ".", "--js", "plugin.js", "--world", world]);
     tool.arg("--wit").arg(Path::new(sdk::FOLDER).join("wit")).arg("--output").arg(&made);
     if stubs == Stubs::Linked {
         tool.arg("--stub-wasi");
     }
-    TOOL.run(tool)?;
-    stubs::note_wasi(&folder.join(made), &folder.join(name))
+    super::run_tool(tool, TOOL.program)?;
+    stubs::take_over(&folder.join(made), &folder.join(name))
 }

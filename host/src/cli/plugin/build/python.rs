@@ -1,7 +1,6 @@
 //! Plugins in Python: componentize-py puts the source and the interpreter into a component.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::super::super::Failure;
 use super::super::stubs::{self, Stubs};
@@ -43,7 +42,7 @@ const WORLDS: [(&str, &str); 2] =
 pub(super) fn build(folder: &Path, stubs: Stubs) -> Result<PathBuf, Failure> {
     let world = toolchain::world_of(&folder.join("plugin.py"), WORLDS)?;
     let name = format!("{}.wasm", toolchain::name_of(folder)?);
-    let program = TOOL.find(folder)?;
+    let mut tool = TOOL.command(folder)?;
     let ours = sdk::put(folder, &SDK)?;
     let source = ours.join("source");
     // A copy: the interpreter writes beside the sources that it is given.
@@ -52,15 +51,14 @@ pub(super) fn build(folder: &Path, stubs: Stubs) -> Result<PathBuf, Failure> {
     emptied.or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) }).map_err(trouble)?;
     copy_sources(folder, &source).map_err(trouble)?;
     let made = ours.join(&name);
-    let mut tool = Command::new(program);
     tool.arg("--wit-path").arg(ours.join("wit")).args(["--world", world, "componentize"]);
     if stubs == Stubs::Linked {
         tool.arg("--stub-wasi");
     }
     tool.arg("--python-path").arg(&source).arg("--python-path").arg(ours.join("sdk"));
     tool.args(["plugin", "--output"]).arg(&made);
-    TOOL.run(tool)?;
-    stubs::note_wasi(&made, &folder.join(name))
+    super::run_tool(tool, TOOL.program)?;
+    stubs::take_over(&made, &folder.join(name))
 }
 
 /// Copies a folder's modules and packages, and the data beside them. Hidden files and cases are no part of a plugin.

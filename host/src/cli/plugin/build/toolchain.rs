@@ -1,7 +1,7 @@
 //! Where a language's own tool is that makes components, for the languages whose compilers do not come with a system.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::super::super::{Failure, cache_folder};
 
@@ -26,7 +26,7 @@ impl Tool {
     ///
     /// # Errors
     /// It is in none of these places; the text has the commands that get it.
-    pub(super) fn find(&self, plugin: &Path) -> Result<PathBuf, Failure> {
+    fn find(&self, plugin: &Path) -> Result<PathBuf, Failure> {
         let cached = cache_folder().map(|cache| cache.join("toolchains").join(self.language));
         let path = std::env::var_os("PATH").unwrap_or_default();
         let places = [Some(plugin.join(self.beside)), cached.clone()];
@@ -44,20 +44,15 @@ impl Tool {
         })
     }
 
-    /// Runs it. What it says goes where this program's errors go.
+    /// The program, to be run for a plugin's folder.
     ///
     /// # Errors
-    /// It cannot be started, or it fails.
-    pub(super) fn run(&self, mut command: Command) -> Result<(), Failure> {
-        command.stdin(Stdio::null()).stderr(Stdio::inherit());
-        let done = command.output();
-        let done = done.map_err(|e| Failure::failed(format!("{} cannot be started: {e}", self.program)))?;
-        if done.status.success() {
-            return Ok(());
-        }
-        // What it makes of its progress is of interest only now.
-        eprint!("{}", String::from_utf8_lossy(&done.stdout));
-        Err(Failure::failed(format!("the plugin does not build: {} says why above", self.program)))
+    /// As [`Tool::find`].
+    pub(super) fn command(&self, plugin: &Path) -> Result<Command, Failure> {
+        let mut command = Command::new(self.find(plugin)?);
+        // What it says of the plugin is enough.
+        command.env("RUST_BACKTRACE", "0");
+        Ok(command)
     }
 }
 

@@ -25,11 +25,14 @@ fn what_is_no_component_lists_nothing() {
 }
 
 #[test]
-fn wasi_that_modules_want_is_stubbed_unless_the_component_passes_it_on() {
+fn wasi_within_a_component_is_told_from_what_it_wants_itself() {
     let module = r#"(core module (import "wasi:cli/exit@0.2.0" "exit" (func)) (import "env" "f" (func)))"#;
     let stubbed = wat::parse_str(format!(r#"(component {module} (component {module}))"#)).unwrap();
-    assert_eq!(Vec::from_iter(super::wasi_interfaces(&stubbed)), ["wasi:cli/exit@0.2.0"]);
-    let passed_on =
-        wat::parse_str(format!(r#"(component (import "wasi:cli/exit@0.2.0" (instance)) {module})"#)).unwrap();
-    assert!(super::wasi_interfaces(&passed_on).is_empty());
+    let found = super::wasi(&stubbed);
+    assert_eq!(Vec::from_iter(found.inside), ["wasi:cli/exit@0.2.0"]);
+    assert!(found.wanted.is_empty());
+    let wants = r#"(component (import "wasi:cli/exit@0.2.0" (instance)) (import "weir:plugin/log" (instance)))"#;
+    let found = super::wasi(&wat::parse_str(wants).unwrap());
+    assert_eq!(Vec::from_iter(found.wanted), ["wasi:cli/exit@0.2.0"]);
+    assert!(found.inside.is_empty());
 }
