@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use weir_tests::process::command;
-use weir_tests::{Oracle, Scratch, Weir, component};
+use weir_tests::{Oracle, Scratch, Weir, component, kept_plugin};
 
 use crate::pipeline::{Pipeline, refused, said};
 
@@ -23,11 +23,27 @@ struct Language {
     missing: &'static str,
     /// What `--no-stubs` refuses by name; none where there is nothing to refuse.
     wasi: Option<&'static str>,
+    /// Whether its components are kept from run to run, for they take long to compile.
+    is_kept: bool,
 }
 
-const LANGUAGES: [Language; 2] = [
-    Language { name: "c", tools: Some("c"), missing: "apt-get install clang-19", wasi: None },
-    Language { name: "go", tools: None, missing: "of https://go.dev/dl", wasi: Some("clock_time_get") },
+const LANGUAGES: [Language; 4] = [
+    Language { name: "c", tools: Some("c"), missing: "apt-get install clang-19", wasi: None, is_kept: false },
+    Language { name: "go", tools: None, missing: "of https://go.dev/dl", wasi: Some("clock_time_get"), is_kept: false },
+    Language {
+        name: "javascript",
+        tools: Some("javascript"),
+        missing: "toolchains/javascript componentize-qjs@0.4.5",
+        wasi: Some("wasi:clocks/wall-clock@0.2"),
+        is_kept: true,
+    },
+    Language {
+        name: "python",
+        tools: Some("python"),
+        missing: "toolchains/python/bin/pip install componentize-py==0.25.1",
+        wasi: Some("wasi:clocks/wall-clock@0.2"),
+        is_kept: true,
+    },
 ];
 
 /// Those of which `tests/guests/rows-NAME` reads and makes columns of all kinds.
@@ -55,13 +71,20 @@ impl Language {
         String::from_utf8(output.stdout).expect("text")
     }
 
+    fn example_folder(self) -> String {
+        format!("plugins/redact-attributes-{}", self.name)
+    }
+
     /// The component of the language's example.
     fn example(self) -> PathBuf {
-        self.built(&format!("plugins/redact-attributes-{}", self.name))
+        self.built(&self.example_folder())
     }
 
     /// The component of a folder of the source, built of a copy when a test first asks for it.
     fn built(self, source: &str) -> PathBuf {
+        if self.is_kept {
+            return kept_plugin(&Path::new(TESTS).join("..").join(source));
+        }
         // One at a time: a compiler uses all there is.
         static BUILT: Mutex<Vec<String>> = Mutex::new(Vec::new());
         let (_, name) = source.rsplit_once('/').expect("a folder in a folder");
@@ -210,8 +233,15 @@ fn each_languages_templates_pass_their_tests_and_give_what_those_in_rust_give() 
         for (world, sees) in [("otlp-to-otlp", "GET /cart"), ("arrow-to-arrow", "\"is_slow\":true")] {
             let name = format!("{}-{world}", language.name);
             language.well(scratch.path(), &["new", &name, "--lang", language.name, "--world", world]);
-            language.well(scratch.path(), &["test", &name, "--accept"]);
-            let told = language.well(scratch.path(), &["test", &name]);
+            let kept = language.is_kept.then(|| kept_plugin(&scratch.join(&name)).display().to_string());
+            let test = |more: &[&str]| {
+                let mut arguments = vec!["test", &name];
+                arguments.extend(kept.iter().flat_map(|component| ["--plugin", component]));
+                arguments.extend(more);
+                language.well(scratch.path(), &arguments)
+            };
+            test(&["--accept"]);
+            let told = test(&[]);
             assert!(told.starts_with("ok      first: 1 lines in "), "{told}");
             let expected = std::fs::read_to_string(scratch.join(&name).join("cases/first/expected.jsonl"));
             let expected = expected.expect("rows");
@@ -265,8 +295,9 @@ fn no_languages_component_wants_wasi_and_stubs_are_listed_and_refused_by_name_wh
         let Some(wasi) = language.wasi else { continue };
         let stubs = shown["stubs"].as_array().expect("stubs");
         assert!(stubs.iter().any(|stub| stub.as_str().is_some_and(|name| name.contains(wasi))), "{stubs:?}");
-        let folder = plugin.parent().expect("a folder");
-        refused(&language.plugin(folder, &["build", "--no-stubs"]), 1, &["imports what no plugin gets", wasi]);
+        let folder = scratch.join(language.name);
+        copy(&Path::new(TESTS).join("..").join(language.example_folder()), &folder);
+        refused(&language.plugin(&folder, &["build", "--no-stubs"]), 1, &["imports what no plugin gets", wasi]);
     }
 }
 
@@ -278,6 +309,7 @@ fn what_is_missing_to_build_a_plugin_is_told_with_where_to_get_it() {
         // Not by way of the kit, which needs a path itself.
         let mut weir = Command::new(Weir::binary());
         weir.current_dir(scratch.path()).args(["plugin", "build", language.name]).env("PATH", scratch.path());
+        weir.env("XDG_CACHE_HOME", scratch.path());
         refused(&weir.output().expect("weir runs"), 1, &[language.missing]);
     }
 }

@@ -17,6 +17,7 @@ mod pipeline;
 mod plugin_author;
 mod proof;
 mod reload;
+mod scripts;
 mod security;
 mod signals;
 mod tables;
