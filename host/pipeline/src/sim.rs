@@ -11,6 +11,7 @@
 
 mod broker;
 mod catalog;
+mod compaction;
 mod interleavings;
 mod life;
 mod plugin;
@@ -39,4 +40,6 @@ pub(crate) enum Flaw {
     SwapBelowEntry,
     /// A swap takes effect in the middle of an epoch.
     SwapWithinEpoch,
+    /// A compaction's replace carries V as it was when the compaction began.
+    ReplaceCarriesV,
 }

@@ -10,6 +10,7 @@ use arrow_array::types::{Int32Type, Int64Type};
 use rand::Rng;
 
 use super::Flaw;
+use super::compaction::{Replaced, Rewrite};
 use super::plugin::{digests, made_by};
 use super::process::Ice;
 use super::world::{Shared, World};
@@ -99,9 +100,33 @@ impl SimTableState {
         self.rows.insert(id, Arc::new(all));
     }
 
-    /// A commit by somebody else: an append of nothing that matters, or a compaction.
+    /// A commit by somebody else: an append of nothing that matters.
     pub(super) fn foreign(&mut self, id: i64) {
         self.add(id, BTreeMap::new(), &[]);
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.meta.version
+    }
+
+    /// The newest snapshot of the pipeline in the head's history.
+    pub(super) fn newest_of_pipeline(&self) -> Option<SnapshotView> {
+        self.ancestry().0.into_iter().find(|s| s.summary.contains_key(checkpoint::PIPELINE))
+    }
+
+    /// A compaction's commit, if the head is still `version`.
+    pub(super) fn replace(&mut self, version: u64, id: i64, rewrite: &Rewrite) -> Replaced {
+        if version != self.meta.version {
+            return Replaced::Moved;
+        }
+        let Some(rows) = rewrite.rows(&self.live()) else { return Replaced::Lost };
+        let (summary, property) = rewrite.says(id, self.meta.sequence + 1);
+        self.add(id, summary, &[]);
+        self.rows.insert(id, Arc::new(rows));
+        if property.is_some() {
+            self.meta.property = property;
+        }
+        Replaced::Done
     }
 
     /// Keeps the newest `keep` snapshots.

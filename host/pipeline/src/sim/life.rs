@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::Flaw;
 use super::broker::{Content, TOPIC};
 use super::catalog::{Row, SimTableState};
+use super::compaction::compact;
 use super::plugin::rows_of;
 use super::process::Process;
 use super::world::{Shape, Shared};
@@ -75,6 +76,12 @@ impl Life {
         }
     }
 
+    /// Whether a compaction begins where somebody else would have committed.
+    fn compacts(&self) -> bool {
+        let mut world = self.world.lock();
+        world.compacts && world.dice(0.8)
+    }
+
     /// Something goes wrong, or right.
     fn disturb(&mut self) {
         let shape = self.world.lock().shape;
@@ -97,6 +104,10 @@ impl Life {
                     sleep(Duration::from_millis(time)).await;
                     ice.thaw();
                 });
+            }
+            5 if self.compacts() => {
+                let at = self.pick(self.tables());
+                tokio::spawn(compact(self.world.clone(), at));
             }
             5 => {
                 let at = self.pick(self.tables());

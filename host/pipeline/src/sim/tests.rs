@@ -116,6 +116,11 @@ fn a_swap_within_an_epoch_is_caught() {
     caught(Flaw::SwapWithinEpoch);
 }
 
+#[test]
+fn a_replace_that_carries_a_stale_v_is_caught() {
+    caught(Flaw::ReplaceCarriesV);
+}
+
 /// One process that swaps all the time, and must never miss a chain that it had.
 fn one_alone(seed: u64, flaw: Option<Flaw>) -> Result<(), String> {
     simulate(async {

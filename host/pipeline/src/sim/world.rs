@@ -20,6 +20,9 @@ pub(super) struct World {
     /// Whether requests may fail.
     pub(super) faulty: bool,
     pub(super) flaw: Option<Flaw>,
+    /// Whether somebody compacts the tables: in a third of the worlds, for each replace moves the head, and a late
+    /// request that another head refuses harms nobody.
+    pub(super) compacts: bool,
     pub(super) shape: Shape,
     pub(super) broker: Broker,
     pub(super) catalog: Catalog,
@@ -76,6 +79,7 @@ impl Shared {
             rng,
             faulty: true,
             flaw,
+            compacts: seed.is_multiple_of(3),
             shape,
             broker: Broker::new(partitions),
             catalog: Catalog::new(shape.data_tables + 1),
