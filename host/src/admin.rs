@@ -203,10 +203,33 @@ fn observe(text: &mut Text, observed: &Observed) {
         }
     }
     observe_positions(text, observed);
+    observe_maintenance(text, observed);
     observe_memory(text, observed);
     observe_swaps(text, observed);
     let plugins = observed.desk.ledger.plugins();
     (1..).zip(&plugins).for_each(|(step, plugin)| observe_plugin(text, &observed.name, step, plugin));
+}
+
+fn observe_maintenance(text: &mut Text, observed: &Observed) {
+    let done = &observed.ports.holdings.committer.stats.maintenance;
+    let families = [
+        ("weir_compactions_total", "commits that replaced files", &done.compactions, 1.0),
+        ("weir_compaction_files_in_total", "files that compaction replaced", &done.files_in, 1.0),
+        ("weir_compaction_files_out_total", "files that it made of them", &done.files_out, 1.0),
+        ("weir_compaction_bytes_in_total", "bytes of the files that compaction replaced", &done.bytes_in, 1.0),
+        ("weir_compaction_bytes_out_total", "bytes of the files that it made of them", &done.bytes_out, 1.0),
+        ("weir_expired_snapshots_total", "snapshots that have left", &done.expired_snapshots, 1.0),
+        ("weir_expired_files_total", "data files that went with them", &done.expired_files, 1.0),
+        ("weir_maintenance_orphans_total", "files left to orphan removal", &done.orphans_left, 1.0),
+        ("weir_maintenance_failures_total", "work that failed or came too late", &done.failures, 1.0),
+        ("weir_maintenance_seconds_total", "time that maintenance took", &done.micros, 1e-6),
+    ];
+    for (family, help, counts, unit) in families {
+        for (table, n) in counts.get() {
+            let labels = [("pipeline", observed.name.as_str()), ("table", &table)];
+            text.sample((family, COUNTER, help), &labels, n as f64 * unit);
+        }
+    }
 }
 
 fn observe_swaps(text: &mut Text, observed: &Observed) {

@@ -3,9 +3,12 @@
 //! One table at a time in the whole process, after a pause of the pipeline's own; rewriting sleeps most of the time on a
 //! thread of its own. It shares nothing with ingestion but the machine and the catalog, in which it is one more writer:
 //! a commit of either that finds the head moved stages again. What fails is logged and tried again the next time.
+//!
+//! Of several processes of one pipeline, that one works which has the first partition of its first topic: the others
+//! would rewrite the same files for nothing. While the group is on the move it may be two or none; of two, one gives up.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -15,6 +18,7 @@ use weir_iceberg::compact::{self, CompactError, Options, Pace, Strategy};
 use weir_iceberg::expire::{Retention, expire};
 use weir_iceberg::table::MADE_BY;
 use weir_pipeline::clock::{Clock, SystemClock};
+use weir_pipeline::stats::Stats;
 
 use crate::assemble::{Refusal, open_catalog};
 use crate::config::{Compaction, Expiry, Pipeline};
@@ -34,15 +38,16 @@ pub struct Maintenance {
 }
 
 impl Maintenance {
-    /// Starts it for the pipelines that want any, with the tables of each.
-    pub fn start(pipelines: &[(Pipeline, Vec<TableIdent>)]) -> Self {
+    /// Starts it for the pipelines that want any, with the tables of each, and where it is counted.
+    pub fn start(pipelines: &[(Pipeline, Vec<TableIdent>, Arc<Stats>)]) -> Self {
         let turn = Arc::new(Semaphore::new(1));
-        let wanted = pipelines.iter().filter(|(pipeline, _)| {
+        let wanted = pipelines.iter().filter(|(pipeline, ..)| {
             pipeline.maintenance.compact.is_some() || pipeline.maintenance.expire != Expiry::Off
         });
-        let task = |(pipeline, idents): &(Pipeline, Vec<TableIdent>)| {
+        let task = |(pipeline, idents, stats): &(Pipeline, Vec<TableIdent>, Arc<Stats>)| {
             let pace = Pace::new(f64::from(pipeline.maintenance.cpu.get()) / 100.0);
-            let work = Work { pipeline: pipeline.clone(), idents: idents.clone(), pace: pace.clone() };
+            let (pipeline, idents, stats) = (pipeline.clone(), idents.clone(), Arc::clone(stats));
+            let work = Work { pipeline, idents, stats, pace: pace.clone() };
             (pace, tokio::spawn(work.run(Arc::clone(&turn))))
         };
         let tasks = wanted.map(task).collect();
@@ -65,6 +70,7 @@ impl Maintenance {
 struct Work {
     pipeline: Pipeline,
     idents: Vec<TableIdent>,
+    stats: Arc<Stats>,
     pace: Pace,
 }
 
@@ -74,6 +80,9 @@ impl Work {
         loop {
             let every = self.pipeline.maintenance.every;
             tokio::time::sleep(every.mul_f64(1.0 - JITTER / 2.0 + JITTER * clock.jitter())).await;
+            if !self.is_ours() {
+                continue;
+            }
             let Ok(_turn) = turn.acquire().await else { return };
             match open_catalog(&self.pipeline).await {
                 Ok(catalog) => self.all(&catalog, &clock).await,
@@ -87,12 +96,18 @@ impl Work {
         }
     }
 
+    /// Whether this process has the partition whose holder looks after the tables.
+    fn is_ours(&self) -> bool {
+        let first = self.pipeline.source.topics.first();
+        self.stats.positions().keys().any(|held| held.partition == 0 && first.is_some_and(|t| **t == *held.topic))
+    }
+
     async fn all(&self, catalog: &Catalog, clock: &SystemClock) {
         for ident in &self.idents {
             if self.pace.has_ended() {
                 return;
             }
-            let table = ident.to_string();
+            let (table, began) = (ident.to_string(), Instant::now());
             if let Some(way) = self.pipeline.maintenance.compact {
                 self.compact(catalog, ident, way, &table).await;
             }
@@ -102,10 +117,18 @@ impl Work {
                     Ok(done) => {
                         let (snapshots, files) = (done.snapshots.len(), done.data_files);
                         tracing::info!(table, snapshots, files, "old snapshots have left");
+                        self.stats.maintenance.expired_snapshots.add(&table, snapshots as u64);
+                        self.stats.maintenance.expired_files.add(&table, files as u64);
+                        self.stats.maintenance.orphans_left.add(&table, done.left.len() as u64);
                     }
-                    Err(e) => tracing::warn!(table, error = %e, "snapshots do not expire"),
+                    Err(e) => {
+                        self.stats.maintenance.failures.add(&table, 1);
+                        tracing::warn!(table, error = %e, "snapshots do not expire");
+                    }
                 }
             }
+            let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.stats.maintenance.micros.add(&table, micros);
         }
     }
 
@@ -123,6 +146,7 @@ impl Work {
         };
         match compact::compact(catalog, ident, &options, self.pace.clone()).await {
             Ok(done) => {
+                self.count(table, &done);
                 for why in done.failed.iter().chain(&done.given_up) {
                     tracing::warn!(table, why, "files are not compacted");
                 }
@@ -132,7 +156,25 @@ impl Work {
                 }
             }
             Err(CompactError::Stopped) => {}
-            Err(e) => tracing::warn!(table, error = %e, "a table is not compacted"),
+            Err(e) => {
+                self.stats.maintenance.failures.add(table, 1);
+                tracing::warn!(table, error = %e, "a table is not compacted");
+            }
+        }
+    }
+
+    fn count(&self, table: &str, done: &compact::Compaction) {
+        let counted = &self.stats.maintenance;
+        for (counter, n) in [
+            (&counted.compactions, done.commits.len() as u64),
+            (&counted.files_in, done.files_before as u64),
+            (&counted.files_out, done.files_after as u64),
+            (&counted.bytes_in, done.bytes_before),
+            (&counted.bytes_out, done.bytes_after),
+            (&counted.orphans_left, done.left as u64),
+            (&counted.failures, (done.failed.len() + done.given_up.len()) as u64),
+        ] {
+            counter.add(table, n);
         }
     }
 

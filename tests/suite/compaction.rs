@@ -11,7 +11,7 @@ use crate::pipeline::{LIMIT, Pipeline, said};
 use crate::tables::add;
 
 /// What a command wrote as JSON lines; it must have ended well.
-fn json(args: &[&str]) -> Vec<Value> {
+pub(crate) fn json(args: &[&str]) -> Vec<Value> {
     let output = Weir::output(args);
     let text = said(&output);
     assert_eq!(output.status.code(), Some(0), "{args:?}: {text}");
@@ -19,7 +19,7 @@ fn json(args: &[&str]) -> Vec<Value> {
 }
 
 /// Compacts the spans' table, and gives what the command said of it.
-fn compact(pipeline: &Pipeline, more: &[&str]) -> Value {
+pub(crate) fn compact(pipeline: &Pipeline, more: &[&str]) -> Value {
     let file = pipeline.file();
     let mut args = vec!["table", "compact", "--output", "json", file.as_str(), "telemetry.traces"];
     args.extend(more);
@@ -42,7 +42,7 @@ fn rows(table: &Table) -> Vec<String> {
 }
 
 /// Ingests some rounds, a commit or more each.
-fn ingest(pipeline: &Pipeline, rounds: std::ops::Range<u64>) -> SpanIds {
+pub(crate) fn ingest(pipeline: &Pipeline, rounds: std::ops::Range<u64>) -> SpanIds {
     let mut made: Option<SpanIds> = None;
     for seed in rounds {
         let more = pipeline.produce(seed, 12, 50);
@@ -55,7 +55,7 @@ fn ingest(pipeline: &Pipeline, rounds: std::ops::Range<u64>) -> SpanIds {
     made.expect("there is a round")
 }
 
-fn verified(pipeline: &Pipeline) {
+pub(crate) fn verified(pipeline: &Pipeline) {
     let output = Weir::output(&["verify", pipeline.file().as_str()]);
     let text = said(&output);
     assert!(output.status.success() && text.contains("telemetry.traces: proven"), "{text}");

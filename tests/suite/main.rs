@@ -14,6 +14,7 @@ mod fail_closed;
 mod faults;
 mod languages;
 mod pipeline;
+mod maintenance;
 mod plugin_author;
 mod proof;
 mod reload;

@@ -98,10 +98,37 @@ pub struct Stats {
     pub swaps: Labelled,
     /// Between the last batch through the old chain and the first through the new one.
     pub swap_pauses: Pauses,
+    /// What maintenance has done beside.
+    pub maintenance: Maintenance,
     /// When the last commit was done, milliseconds since 1970; 0 before the first.
     pub last_commit_ms: Gauge,
     positions: Mutex<BTreeMap<TopicPartition, Position>>,
     chain: Mutex<String>,
+}
+
+/// What the maintenance of a pipeline's tables has done, by table.
+#[derive(Debug, Default)]
+pub struct Maintenance {
+    /// Commits that replaced files.
+    pub compactions: Labelled,
+    /// Files that went with them.
+    pub files_in: Labelled,
+    /// Files that came with them.
+    pub files_out: Labelled,
+    /// Bytes of the files that went.
+    pub bytes_in: Labelled,
+    /// Bytes of the files that came.
+    pub bytes_out: Labelled,
+    /// Snapshots that have left.
+    pub expired_snapshots: Labelled,
+    /// Data files that nothing reached any more, and that were deleted.
+    pub expired_files: Labelled,
+    /// Files that came to nothing, or could not be deleted: orphan removal finds them.
+    pub orphans_left: Labelled,
+    /// Work that failed, or that somebody else was before: it is tried again the next time.
+    pub failures: Labelled,
+    /// Microseconds that it took.
+    pub micros: Labelled,
 }
 
 /// Times that something stood still.

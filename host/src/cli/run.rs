@@ -108,7 +108,9 @@ pub(super) async fn run_pipelines(
             .await
             .map_err(|e| Failure::failed(format!("[admin] listen: cannot listen on {listen}: {e}")))?;
     }
-    let kept = pipelines.iter().map(|pipeline| Ok((pipeline.clone(), subject::idents(pipeline, None)?)));
+    let stats = assembled.iter().map(|one| Arc::clone(&one.ports.holdings.committer.stats));
+    let kept = pipelines.iter().zip(stats);
+    let kept = kept.map(|(pipeline, stats)| Ok((pipeline.clone(), subject::idents(pipeline, None)?, stats)));
     let maintenance = Maintenance::start(&kept.collect::<Result<Vec<_>, Failure>>()?);
     let ended = supervise(assembled, output).await;
     maintenance.end().await;
