@@ -35,7 +35,9 @@ mod tests;
 
 pub use pace::Pace;
 
-use held::Held;
+pub(crate) use held::{Held, Live};
+pub(crate) use select::is_small;
+
 use rewrite::{Ready, Workshop};
 
 /// Groups wait for others until so many bytes of inputs are replaced in one commit: what a kill or a lost input costs is

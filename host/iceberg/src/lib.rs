@@ -22,6 +22,7 @@ pub mod schema;
 pub mod snapshot;
 pub mod store;
 pub mod table;
+pub mod survey;
 pub mod upkeep;
 pub mod verify;
 pub mod views;

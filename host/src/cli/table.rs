@@ -2,6 +2,7 @@
 
 mod compact;
 mod expire;
+mod layout;
 mod manifests;
 mod orphans;
 mod views;
@@ -35,6 +36,8 @@ enum Command {
     History(views::Arguments),
     /// Lists the live files.
     Files(views::Arguments),
+    /// Shows how files lie, and what typical questions read of them.
+    Layout(layout::Arguments),
     /// Rewrites small files as few large ones.
     Compact(compact::Arguments),
     /// Merges small manifests.
@@ -79,6 +82,7 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
         Command::Snapshots(a) => views::run(View::Snapshots, a, output).await,
         Command::History(a) => views::run(View::History, a, output).await,
         Command::Files(a) => views::run(View::Files, a, output).await,
+        Command::Layout(a) => layout::run(a, output).await,
         Command::Compact(a) => compact::run(a, output).await,
         Command::RewriteManifests(a) => manifests::run(a, output).await,
         Command::Expire(a) => expire::run(a, output).await,

@@ -13,26 +13,26 @@ const READS: usize = 16;
 
 /// A live data file.
 #[derive(Clone, Debug)]
-pub(super) struct Live {
-    pub(super) file: DataFile,
+pub(crate) struct Live {
+    pub(crate) file: DataFile,
     /// Its data sequence number.
-    pub(super) sequence: i64,
-    pub(super) spec_id: i32,
+    pub(crate) sequence: i64,
+    pub(crate) spec_id: i32,
     /// The manifest that lists it.
-    pub(super) manifest: String,
+    pub(crate) manifest: String,
 }
 
 /// What a head holds.
 #[derive(Debug, Default)]
-pub(super) struct Held {
-    pub(super) files: HashMap<String, Live>,
+pub(crate) struct Held {
+    pub(crate) files: HashMap<String, Live>,
     /// A manifest of delete files, where there is one that is not empty.
-    pub(super) deletes: Option<String>,
+    pub(crate) deletes: Option<String>,
 }
 
 impl Held {
     /// Reads the manifests of a head. Those that hold nothing as old as `newest`, a data sequence number, are left out.
-    pub(super) async fn read(store: &Store, head: &TableMetadata, newest: i64) -> Result<Self, CompactError> {
+    pub(crate) async fn read(store: &Store, head: &TableMetadata, newest: i64) -> Result<Self, CompactError> {
         let Some(snapshot) = head.current_snapshot() else { return Ok(Self::default()) };
         let broken = |e: iceberg::Error| {
             let location = snapshot.manifest_list().to_string();

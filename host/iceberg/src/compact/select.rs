@@ -126,6 +126,11 @@ pub(super) fn select(head: &TableMetadata, held: Held, options: &Options) -> Res
     Ok(selection)
 }
 
+/// Whether a file is below the sizes that stay as they are.
+pub(crate) fn is_small(live: &Live, target_bytes: u64) -> bool {
+    (live.file.file_size_in_bytes() as f64) < SMALL * target_bytes as f64
+}
+
 fn bytes_of(files: &[Live]) -> f64 {
     files.iter().map(|live| live.file.file_size_in_bytes() as f64).sum()
 }

@@ -115,6 +115,7 @@ async fn a_table_is_made_written_and_read_on_both_catalogs() {
         let property = |key: &str| metadata.properties().get(key).map(String::as_str);
         assert_eq!(property("comment"), Some("a row a span"));
         assert_eq!(property("write.metadata.delete-after-commit.enabled"), Some("true"));
+        assert_eq!(property("write.parquet.bloom-filter-enabled.column.trace_id"), Some("true"));
         let files = epoch(&table, 1, rows(&plugin(), 60)).await;
         assert_eq!((files.rows(), files.count()), (60, 6));
         let head = table.load().await.unwrap();
