@@ -21,7 +21,7 @@ use iceberg::spec::{
     FormatVersion, NullOrder, SortDirection, SortField, SortOrder, TableMetadata, TableMetadataBuilder, Transform,
     UnboundPartitionSpec,
 };
-use weir_iceberg::schema::{create_schema, reconcile};
+use weir_iceberg::schema::{Former, create_schema, reconcile};
 use weir_iceberg::store::{S3Options, Store};
 use weir_iceberg::writer::{BufferLimits, WriteTarget, Writer};
 use weir_pipeline::sink::{Epoch, Files};
@@ -66,7 +66,7 @@ async fn run(schema: &SchemaRef, batches: &[RecordBatch], partitions: u64, has_d
     let folder = kept.as_deref().unwrap_or(temporary.path());
     let plugin = TableSchema { name: "spans".into(), doc: String::new(), schema: Arc::clone(schema) };
     let metadata = table(&plugin, folder.to_str().unwrap());
-    let mapping = reconcile(metadata.current_schema(), &plugin).unwrap().mapping;
+    let mapping = reconcile(metadata.current_schema(), &Former::default(), &plugin).unwrap().mapping;
     let store = Store::open(folder.to_str().unwrap(), S3Options::default()).unwrap();
     let target = WriteTarget { metadata: Arc::new(metadata), mapping };
     let limits = BufferLimits { bytes_max: 256 << 20, spill_dir: folder.join("spill") };

@@ -10,12 +10,14 @@ use iceberg::spec::{ListType, MapType, NestedField, NestedFieldRef, PrimitiveTyp
 use weir_pipeline::transform::TableSchema;
 
 mod by_id;
+mod former;
 mod mapping;
 mod reconcile;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use by_id::{by_id, file_schema};
+pub use former::{Followed, Former};
 pub use mapping::Mapping;
 pub use reconcile::{Missing, Reconciled, add_columns, reconcile};
 
@@ -183,7 +185,8 @@ fn number(fields: Vec<NestedFieldRef>, next: &mut i32) -> Vec<NestedFieldRef> {
     numbered.collect()
 }
 
-fn number_inside(inside: Type, next: &mut i32) -> Type {
+/// Gives ids to what is inside a type.
+pub(crate) fn number_inside(inside: Type, next: &mut i32) -> Type {
     match inside {
         Type::Primitive(p) => Type::Primitive(p),
         Type::Struct(s) => Type::Struct(StructType::new(number(s.fields().to_vec(), next))),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use iceberg::io::FileIO;
 use iceberg::spec::{
     DataFile, FormatVersion, MAIN_BRANCH, ManifestFile, ManifestList, ManifestListWriter, ManifestWriter,
-    ManifestWriterBuilder, Operation as Kind, Schema, Snapshot, TableMetadata,
+    ManifestWriterBuilder, Operation as Kind, Snapshot, TableMetadata,
 };
 use iceberg::{TableRequirement, TableUpdate};
 use uuid::Uuid;
@@ -18,9 +18,12 @@ use crate::store::StoreError;
 
 mod merge;
 mod replace;
+mod shape;
 mod summary;
 #[cfg(test)]
 mod tests;
+
+pub use shape::Shape;
 
 /// What a snapshot does to a table. An append, of no files where there are none, or a replace.
 #[derive(Clone, Debug, Default)]
@@ -33,8 +36,8 @@ pub struct Operation<'a> {
     pub merges_manifests: bool,
     /// The partition spec they were written for.
     pub spec_id: i32,
-    /// A schema to make the current one, with ids that the table has not used. The snapshot is the first of it.
-    pub schema: Option<Schema>,
+    /// What becomes of schema, partitioning and order.
+    pub shape: Shape,
     /// Keys of the summary beside the standard ones.
     pub summary: BTreeMap<String, String>,
     /// Table properties to set in the same swap.
@@ -142,13 +145,10 @@ pub async fn stage(file_io: &FileIO, base: &TableMetadata, operation: Operation<
     }
     let (list, row_range) = stage.list(manifests).await?;
 
-    let mut builder = base.clone().into_builder(None);
-    if let Some(schema) = operation.schema.clone() {
-        builder = builder.add_current_schema(schema)?;
-    }
+    let builder = operation.shape.clone().apply(base)?;
     let with_schema = builder.clone().build().map(|built| built.metadata.current_schema_id());
     // Building alone asks the clock, which may be behind the table's; only an added schema makes the question needed.
-    let schema_id = if operation.schema.is_some() { with_schema? } else { base.current_schema_id() };
+    let schema_id = if operation.shape.schema.is_some() { with_schema? } else { base.current_schema_id() };
     let kind = if operation.replaced.is_some() || operation.merges_manifests { Kind::Replace } else { Kind::Append };
     let snapshot = Snapshot::builder()
         .with_snapshot_id(stage.id)
@@ -167,7 +167,7 @@ pub async fn stage(file_io: &FileIO, base: &TableMetadata, operation: Operation<
     if let Some(make) = operation.properties.0 {
         updates.push(TableUpdate::SetProperties { updates: make(stage.id, base.next_sequence_number()) });
     }
-    let requirements = requirements(base, operation.schema.is_some());
+    let requirements = requirements(base, !operation.shape.is_none());
     Ok(Staged { requirements, updates, snapshot_id: stage.id, written: stage.written })
 }
 
@@ -188,7 +188,7 @@ fn check_partitions(base: &TableMetadata, operation: &Operation<'_>) -> Result<(
 }
 
 /// What must still hold of the table: all that the staged files and ids rest on.
-fn requirements(base: &TableMetadata, is_schema_change: bool) -> Vec<TableRequirement> {
+fn requirements(base: &TableMetadata, is_change: bool) -> Vec<TableRequirement> {
     let mut requirements = vec![
         TableRequirement::UuidMatch { uuid: base.uuid() },
         TableRequirement::RefSnapshotIdMatch {
@@ -198,10 +198,11 @@ fn requirements(base: &TableMetadata, is_schema_change: bool) -> Vec<TableRequir
         TableRequirement::CurrentSchemaIdMatch { current_schema_id: base.current_schema_id() },
         TableRequirement::DefaultSpecIdMatch { default_spec_id: base.default_partition_spec_id() },
     ];
-    if is_schema_change {
+    if is_change {
         requirements.extend([
             TableRequirement::LastAssignedFieldIdMatch { last_assigned_field_id: base.last_column_id() },
             TableRequirement::LastAssignedPartitionIdMatch { last_assigned_partition_id: base.last_partition_id() },
+            TableRequirement::DefaultSortOrderIdMatch { default_sort_order_id: base.default_sort_order_id() },
         ]);
     }
     requirements

@@ -21,7 +21,7 @@ use crate::catalog::{Catalog, CatalogError, Loaded};
 use crate::commit::{self, Attempts};
 use crate::letters;
 use crate::metadata;
-use crate::snapshot::{self, Operation, Properties};
+use crate::snapshot::{self, Operation, Properties, Shape};
 use crate::writer::{BufferLimits, Writer, Written};
 
 pub mod arrangement;
@@ -82,6 +82,7 @@ impl IcebergTable {
         let loaded = open::open(&catalog, &options, plugin).await?;
         let target = open::target(&options.ident, &loaded, plugin)?;
         let metadata = Arc::clone(&target.metadata);
+        open::say_followed(&options.ident, &metadata, plugin);
         let writer = Writer::new(catalog.store().clone(), target, options.limits);
         writer.check().map_err(|e| OpenError::Format { table: options.ident.clone(), reason: format!("asks: {e}") })?;
         Ok(Self {
@@ -179,6 +180,9 @@ impl IcebergTable {
             targets.push(Arc::clone(&loaded.metadata));
         }
         drop(targets);
+        if !is_known && let Some(plugin) = self.newest_plugin() {
+            open::say_followed(&self.ident, &loaded.metadata, &plugin);
+        }
         self.writer.retarget(&aims);
         Ok(())
     }
@@ -251,7 +255,7 @@ impl Table for IcebergTable {
             spec_id: change.files.as_ref().map_or(base.metadata.default_partition_spec_id(), |files| files.spec_id),
             replaced: None,
             merges_manifests: false,
-            schema: None,
+            shape: Shape::default(),
             summary: change.summary.clone(),
             properties: Properties::new(&properties),
             now_ms: change.now_ms,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use weir_pipeline::checkpoint;
 
 use crate::catalog::{Catalog, CatalogError};
+use crate::evolve::show_type;
 use crate::metadata;
 use crate::reach::ReachError;
 use crate::table::arrangement::{partition_terms, sort_terms};
@@ -37,28 +38,39 @@ pub enum ViewError {
 pub async fn show(catalog: &Catalog, ident: &TableIdent) -> Result<Value, ViewError> {
     let loaded = catalog.load(ident).await?;
     let metadata = &loaded.metadata;
-    let column = |field: &iceberg::spec::NestedFieldRef| {
-        json!({
-            "id": field.id, "name": field.name, "type": field.field_type.to_string(), "required": field.required,
-            "doc": field.doc,
-        })
-    };
     let pipelines = metadata.properties().keys();
     let pipelines = pipelines.filter_map(|key| key.strip_prefix("weir.")?.strip_suffix(".offsets"));
     let properties: BTreeMap<_, _> =
         metadata.properties().iter().filter(|(key, _)| !key.starts_with("weir.")).collect();
     let total = |key: &str| metadata.current_snapshot().and_then(|head| number(head, key));
-    Ok(json!({
+    let mut shown = shape(metadata);
+    let more = json!({
         "table": ident.to_string(), "location": metadata.location(), "uuid": metadata.uuid(),
         "metadata": loaded.location, "format_version": metadata.format_version() as u8,
         "updated": time(metadata.last_updated_ms()),
-        "columns": metadata.current_schema().as_struct().fields().iter().map(column).collect::<Vec<_>>(),
-        "partition_by": partition_terms(metadata), "sort_by": sort_terms(metadata),
         "snapshot": metadata.current_snapshot_id(), "snapshots": metadata.snapshots().len(),
         "rows": total("total-records"), "data_files": total("total-data-files"), "bytes": total("total-files-size"),
         "delete_files": total("total-delete-files"), "pipelines": pipelines.collect::<Vec<_>>(),
         "properties": properties,
-    }))
+    });
+    if let (Some(shown), Value::Object(more)) = (shown.as_object_mut(), more) {
+        shown.extend(more);
+    }
+    Ok(shown)
+}
+
+/// A table's columns, partitioning and order.
+pub fn shape(metadata: &TableMetadata) -> Value {
+    let column = |field: &iceberg::spec::NestedFieldRef| {
+        json!({
+            "id": field.id, "name": field.name, "type": show_type(&field.field_type), "required": field.required,
+            "doc": field.doc,
+        })
+    };
+    json!({
+        "columns": metadata.current_schema().as_struct().fields().iter().map(column).collect::<Vec<_>>(),
+        "partition_by": partition_terms(metadata), "sort_by": sort_terms(metadata),
+    })
 }
 
 fn number(snapshot: &iceberg::spec::Snapshot, key: &str) -> Option<u64> {

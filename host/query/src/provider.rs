@@ -12,7 +12,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::TryStreamExt;
 use iceberg::arrow::schema_to_arrow_schema;
 use iceberg::scan::FileScanTask;
-use iceberg::spec::{Schema, Type};
+use iceberg::spec::{NestedFieldRef, Schema, Type};
 use iceberg::table::Table;
 
 use crate::adapt::{Adapter, plain_schema};
@@ -59,7 +59,12 @@ impl IcebergTable {
         for (field, source) in seen.as_struct().fields().iter().zip(&sources) {
             let at_the_time = source.as_ref().and_then(|source| written.field_by_id(source.id));
             // To the crate's filters a file that lacks the column has nulls there, whatever its default is.
-            let at_the_time = at_the_time.filter(|field| field.initial_default.is_none());
+            // Nor does it know that a column was narrower once: it compares a file's bounds as they are.
+            let has_one_type = |field: &&NestedFieldRef| {
+                let mut then = metadata.schemas_iter().filter_map(|schema| schema.field_by_id(field.id));
+                then.all(|then| then.field_type == field.field_type)
+            };
+            let at_the_time = at_the_time.filter(|field| field.initial_default.is_none()).filter(has_one_type);
             if let Some(Type::Primitive(primitive)) = at_the_time.map(|field| field.field_type.as_ref())
                 && let Some(source) = source
             {

@@ -1,6 +1,7 @@
 //! `weir table`: what tables hold, and their upkeep. One file a subcommand.
 
 mod compact;
+mod evolve;
 mod expire;
 mod layout;
 mod manifests;
@@ -38,6 +39,8 @@ enum Command {
     Files(views::Arguments),
     /// Shows how files lie, and what typical questions read of them.
     Layout(layout::Arguments),
+    /// Changes columns, partitioning and sort order without rewriting a file.
+    Evolve(evolve::Arguments),
     /// Rewrites small files as few large ones.
     Compact(compact::Arguments),
     /// Merges small manifests.
@@ -83,6 +86,7 @@ pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Fail
         Command::History(a) => views::run(View::History, a, output).await,
         Command::Files(a) => views::run(View::Files, a, output).await,
         Command::Layout(a) => layout::run(a, output).await,
+        Command::Evolve(a) => evolve::run(a, output).await,
         Command::Compact(a) => compact::run(a, output).await,
         Command::RewriteManifests(a) => manifests::run(a, output).await,
         Command::Expire(a) => expire::run(a, output).await,

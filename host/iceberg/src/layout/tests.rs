@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use weir_pipeline::transform::TableSchema;
 
 use super::*;
-use crate::schema::{Mapping, create_schema, reconcile};
+use crate::schema::{Former, Mapping, create_schema, reconcile};
 
 /// A table of a plugin's columns, and how its rows become the table's.
 fn table(
@@ -51,7 +51,7 @@ fn table(
     .build()
     .unwrap()
     .metadata;
-    let mapping = reconcile(metadata.current_schema(), &plugin).unwrap().mapping;
+    let mapping = reconcile(metadata.current_schema(), &Former::default(), &plugin).unwrap().mapping;
     (metadata, mapping)
 }
 

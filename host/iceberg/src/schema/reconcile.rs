@@ -8,6 +8,7 @@ use iceberg::spec::{ListType, MapType, NestedField, NestedFieldRef, PrimitiveTyp
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 use weir_pipeline::transform::TableSchema;
 
+use super::former::{Followed, Former};
 use super::mapping::{Mapping, Shape, Slot};
 use super::{SchemaError, check_names, map_fields, number_inside, unnumbered, unsupported};
 
@@ -18,6 +19,8 @@ pub struct Reconciled {
     pub mapping: Mapping,
     /// Optional columns that the plugin gives and the table lacks: add them ([`add_columns`]), then reconcile again.
     pub missing: Vec<Missing>,
+    /// What the table has renamed or dropped since.
+    pub followed: Followed,
 }
 
 /// A column, or a field of a struct, that the table lacks.
@@ -31,11 +34,20 @@ pub struct Missing {
     pub field: NestedFieldRef,
 }
 
-/// Matches a plugin's columns with a table's.
+/// What a plugin's columns are held against.
+struct Fitting<'f> {
+    former: &'f Former,
+    missing: Vec<Missing>,
+    followed: Followed,
+}
+
+/// Matches a plugin's columns with a table's, whose older schemas are `former`.
 ///
 /// | found | then |
 /// |---|---|
-/// | a field of the plugin is missing in the table | optional: to be added; required: refused |
+/// | a field of the plugin that the table calls otherwise now | goes by its new name |
+/// | one that was dropped from the table | not written |
+/// | one that the table has never had | optional: to be added; required: refused |
 /// | a field of the table is not given | optional: NULL; required: refused |
 /// | an int where the table has a long, a float where it has a double | cast |
 /// | any other difference of type, a timestamp without zone for one with it among them | refused |
@@ -43,12 +55,12 @@ pub struct Missing {
 ///
 /// # Errors
 /// Each refusal names the column and shows both types.
-pub fn reconcile(table: &Schema, plugin: &TableSchema) -> Result<Reconciled, SchemaError> {
+pub fn reconcile(table: &Schema, former: &Former, plugin: &TableSchema) -> Result<Reconciled, SchemaError> {
     check_names("", plugin.schema.fields())?;
-    let mut missing = Vec::new();
-    let matched = fit_fields("", None, plugin.schema.fields(), table.as_struct().fields(), &mut missing)?;
+    let mut fitting = Fitting { former, missing: Vec::new(), followed: Followed::default() };
+    let matched = fit_fields("", None, plugin.schema.fields(), table.as_struct().fields(), &mut fitting)?;
     let mapping = Mapping::new(Arc::clone(&plugin.schema), matched.0, matched.1);
-    Ok(Reconciled { mapping, missing })
+    Ok(Reconciled { mapping, missing: fitting.missing, followed: fitting.followed })
 }
 
 /// A table's schema with the missing columns added behind those it has. Ids follow `last_column_id`, the table's; the
@@ -114,15 +126,16 @@ fn fit_fields(
     parent: Option<i32>,
     ours: &Fields,
     theirs: &[NestedFieldRef],
-    missing: &mut Vec<Missing>,
+    fitting: &mut Fitting<'_>,
 ) -> Result<(Fields, Vec<Slot>), SchemaError> {
     let mut fields = Vec::with_capacity(theirs.len());
     let mut slots = Vec::with_capacity(theirs.len());
-    for their in theirs {
+    let (sources, missing) = matched(path, parent, ours, theirs, fitting);
+    for (their, source) in theirs.iter().zip(sources) {
         let name = join(path, &their.name);
-        match ours.iter().position(|f| *f.name() == their.name) {
+        match source {
             Some(index) => {
-                let (field, shape) = fit(&name, &ours[index], their, missing)?;
+                let (field, shape) = fit(&name, &ours[index], their, fitting)?;
                 fields.push(field);
                 slots.push(Slot::From(index, shape));
             }
@@ -136,24 +149,46 @@ fn fit_fields(
             }
         }
     }
-    for our in ours {
-        if theirs.iter().any(|t| t.name == *our.name()) {
-            continue;
-        }
+    for our in missing {
         let name = join(path, our.name());
         if !our.is_nullable() {
             return Err(SchemaError::CannotAdd { column: name, ours: our.data_type().to_string() });
         }
-        missing.push(Missing { field: unnumbered(&name, our)?, name, parent });
+        fitting.missing.push(Missing { field: unnumbered(&name, our)?, name, parent });
     }
     Ok((Fields::from(fields), slots))
+}
+
+/// For each of the table's fields, which of the plugin's it is; and those of the plugin that the table has never had.
+fn matched<'o>(
+    path: &str,
+    parent: Option<i32>,
+    ours: &'o Fields,
+    theirs: &[NestedFieldRef],
+    fitting: &mut Fitting<'_>,
+) -> (Vec<Option<usize>>, Vec<&'o FieldRef>) {
+    let by_name = |their: &NestedFieldRef| ours.iter().position(|our| *our.name() == their.name);
+    let mut sources: Vec<Option<usize>> = theirs.iter().map(by_name).collect();
+    let mut missing = Vec::new();
+    for (index, our) in ours.iter().enumerate().filter(|(_, our)| theirs.iter().all(|t| t.name != *our.name())) {
+        let followed = &mut fitting.followed;
+        match fitting.former.id(parent, our.name()).map(|id| theirs.iter().position(|their| their.id == id)) {
+            Some(Some(at)) if sources[at].is_none() => {
+                sources[at] = Some(index);
+                followed.renamed.push((join(path, our.name()), join(path, &theirs[at].name)));
+            }
+            Some(None) => followed.dropped.push(join(path, our.name())),
+            _ => missing.push(our),
+        }
+    }
+    (sources, missing)
 }
 
 fn fit(
     path: &str,
     our: &Field,
     their: &NestedFieldRef,
-    missing: &mut Vec<Missing>,
+    fitting: &mut Fitting<'_>,
 ) -> Result<(FieldRef, Shape), SchemaError> {
     if their.required && our.is_nullable() {
         return Err(SchemaError::MayBeNull(path.to_string()));
@@ -161,20 +196,20 @@ fn fit(
     let (data_type, shape) = match (our.data_type(), &*their.field_type) {
         (DataType::Struct(ours), Type::Struct(theirs)) => {
             check_names(path, ours)?;
-            let (fields, slots) = fit_fields(path, Some(their.id), ours, theirs.fields(), missing)?;
+            let (fields, slots) = fit_fields(path, Some(their.id), ours, theirs.fields(), fitting)?;
             if fields.is_empty() {
                 return Err(unsupported(path, our.data_type()));
             }
             (DataType::Struct(fields.clone()), Shape::Struct(fields, slots))
         }
         (DataType::List(ours), Type::List(theirs)) => {
-            let (element, shape) = fit(&join(path, "element"), ours, &theirs.element_field, missing)?;
+            let (element, shape) = fit(&join(path, "element"), ours, &theirs.element_field, fitting)?;
             (DataType::List(Arc::clone(&element)), Shape::List(element, Box::new(shape)))
         }
         (DataType::Map(entries, _), Type::Map(theirs)) => {
             let (key, value) = map_fields(entries).ok_or_else(|| unsupported(path, our.data_type()))?;
-            let key = fit(&join(path, "key"), &key.clone().with_nullable(false), &theirs.key_field, missing)?;
-            let value = fit(&join(path, "value"), value, &theirs.value_field, missing)?;
+            let key = fit(&join(path, "key"), &key.clone().with_nullable(false), &theirs.key_field, fitting)?;
+            let value = fit(&join(path, "value"), value, &theirs.value_field, fitting)?;
             let entries = entries_field(key.0, value.0);
             (DataType::Map(Arc::clone(&entries), false), Shape::Map(entries, Box::new(key.1), Box::new(value.1)))
         }

@@ -94,7 +94,11 @@ fn columns_that_do_not_fit_are_refused_with_both_types() {
         (map(DataType::Utf8, DataType::Utf8), P::String, "column c is string in the table and map"),
     ];
     for (ours, theirs, message) in cases {
-        let error = reconcile(&table(vec![optional(7, "c", theirs)]), &plugin(vec![Field::new("c", ours, true)]));
+        let error = reconcile(
+            &table(vec![optional(7, "c", theirs)]),
+            &Former::default(),
+            &plugin(vec![Field::new("c", ours, true)]),
+        );
         let error = error.unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}\nnot {message}");
     }
@@ -105,7 +109,7 @@ fn what_one_side_requires_the_other_must_give() {
     let string = PrimitiveType::String;
     let required = NestedField::required(1, "a", Type::Primitive(string.clone()));
     let ours = |name: &str, nullable| plugin(vec![Field::new(name, DataType::Utf8, nullable)]);
-    let refusal = |table: &Schema, plugin: &TableSchema| reconcile(table, plugin).unwrap_err();
+    let refusal = |table: &Schema, plugin: &TableSchema| reconcile(table, &Former::default(), plugin).unwrap_err();
     assert_eq!(
         refusal(&table(vec![required.clone()]), &ours("b", true)),
         SchemaError::NotGiven { column: "a".into(), theirs: "string".into() }
@@ -115,9 +119,10 @@ fn what_one_side_requires_the_other_must_give() {
         refusal(&table(vec![optional(1, "a", string)]), &ours("b", false)),
         SchemaError::CannotAdd { column: "b".into(), ours: "Utf8".into() }
     );
-    assert!(reconcile(&table(vec![required]), &ours("a", false)).unwrap().missing.is_empty());
+    assert!(reconcile(&table(vec![required]), &Former::default(), &ours("a", false)).unwrap().missing.is_empty());
     // Another case is another name.
-    let other_case = reconcile(&table(vec![optional(1, "A", PrimitiveType::String)]), &ours("a", true)).unwrap();
+    let other_case =
+        reconcile(&table(vec![optional(1, "A", PrimitiveType::String)]), &Former::default(), &ours("a", true)).unwrap();
     assert_eq!(other_case.missing[0].name, "a");
 }
 
@@ -132,14 +137,14 @@ fn missing_columns_are_added_behind_the_others_at_any_depth() {
         documented(Field::new("attributes", map(dictionary(), DataType::Utf8), true), "what the span says"),
         Field::new("events", DataType::List(Arc::new(Field::new("item", DataType::Struct(event), true))), true),
     ]);
-    let found = reconcile(&table, &plugin).unwrap();
+    let found = reconcile(&table, &Former::default(), &plugin).unwrap();
     assert_eq!(found.missing.iter().map(|m| &*m.name).collect::<Vec<_>>(), ["events.element.name", "attributes"]);
 
     let grown = add_columns(&table, 10, &found.missing).unwrap();
     let ids = ["x", "events", "events.element.at", "events.element.name", "attributes", "attributes.value"];
     assert_eq!(ids.map(|n| grown.field_id_by_name(n).unwrap()), [1, 3, 5, 11, 12, 14]);
     assert_eq!(grown.field_by_id(12).unwrap().doc.as_deref(), Some("what the span says"));
-    let again = reconcile(&grown, &plugin).unwrap();
+    let again = reconcile(&grown, &Former::default(), &plugin).unwrap();
     assert!(again.missing.is_empty());
     let names: Vec<_> = again.mapping.schema().fields().iter().map(|f| f.name().clone()).collect();
     assert_eq!(names, ["x", "events", "attributes"]);
@@ -165,7 +170,7 @@ fn rows_become_the_tables_by_name_with_its_ids_and_widened() {
         Field::new("double", DataType::Float32, true),
         Field::new("pair", DataType::Struct(inside.clone()), true),
     ]);
-    let mapping = reconcile(&table, &plugin).unwrap().mapping;
+    let mapping = reconcile(&table, &Former::default(), &plugin).unwrap().mapping;
     let text: DictionaryArray<Int32Type> = ["x", "", "x"].into_iter().collect();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(text),
@@ -193,7 +198,7 @@ fn rows_become_the_tables_by_name_with_its_ids_and_widened() {
 fn a_dictionary_with_a_null_among_its_values_is_cleared_of_it() {
     let plugin = plugin(vec![Field::new("c", dictionary(), true)]);
     let schema = create_schema(&plugin).unwrap();
-    let mapping = reconcile(&schema, &plugin).unwrap().mapping;
+    let mapping = reconcile(&schema, &Former::default(), &plugin).unwrap().mapping;
     let values = Arc::new(StringArray::from(vec![Some("a"), None]));
     let column = DictionaryArray::<Int32Type>::new(Int32Array::from(vec![Some(1), Some(0), None]), values);
     let rows = RecordBatch::try_new(Arc::clone(&plugin.schema), vec![Arc::new(column)]).unwrap();
@@ -206,7 +211,7 @@ fn a_dictionary_with_a_null_among_its_values_is_cleared_of_it() {
 #[test]
 fn rows_that_break_the_promise_are_refused() {
     let plugin = plugin(vec![Field::new("c", map(DataType::Utf8, DataType::Utf8), true)]);
-    let mapping = reconcile(&create_schema(&plugin).unwrap(), &plugin).unwrap().mapping;
+    let mapping = reconcile(&create_schema(&plugin).unwrap(), &Former::default(), &plugin).unwrap().mapping;
     let other = RecordBatch::try_from_iter([("c", Arc::new(Int32Array::from(vec![1])) as ArrayRef)]).unwrap();
     let error = mapping.apply(&other).unwrap_err().to_string();
     assert!(error.contains("column c is Int32, not c Map"), "{error}");

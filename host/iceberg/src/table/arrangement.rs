@@ -137,7 +137,7 @@ impl fmt::Display for SortTerm {
 
 impl Term {
     /// The partition field's name, as Spark gives it.
-    fn field_name(&self) -> String {
+    pub(crate) fn field_name(&self) -> String {
         let column = self.column.replace('.', "_");
         match self.transform {
             Transform::Identity => self.column.clone(),
@@ -187,7 +187,8 @@ pub fn sort_order(schema: &Schema, terms: &[String]) -> Result<SortOrder, Arrang
     builder.with_order_id(1).build(schema).map_err(refused)
 }
 
-fn source(schema: &Schema, text: &str, term: &Term) -> Result<i32, ArrangementError> {
+/// The id of a term's column.
+pub(crate) fn source(schema: &Schema, text: &str, term: &Term) -> Result<i32, ArrangementError> {
     let no_column = || ArrangementError::NoColumn { text: text.to_string(), column: term.column.clone() };
     schema.field_by_name(&term.column).map(|field| field.id).ok_or_else(no_column)
 }

@@ -3,6 +3,8 @@
 //! | found | then |
 //! |---|---|
 //! | a column of the plugin is missing | added where it is optional, in a commit of its own; a required one: refused |
+//! | a column of the plugin was renamed in the table | filled under its new name |
+//! | a column of the plugin was dropped from the table | not written, and said |
 //! | a column the plugin does not give | optional: NULL; required: refused |
 //! | another type | a safe widening of ours to theirs is cast; the rest is refused by name, both types shown |
 //! | another partitioning, order or property than the TOML's | the table's stands; said once, with the command |
@@ -21,8 +23,8 @@ use weir_pipeline::transform::TableSchema;
 use super::TableOptions;
 use super::arrangement::{self, ArrangementError, SortTerm, Term, spelled};
 use crate::catalog::{Catalog, CatalogError, Loaded};
-use crate::schema::{SchemaError, add_columns, create_schema, reconcile};
-use crate::snapshot::{self, Operation, StageError};
+use crate::schema::{Former, Reconciled, SchemaError, add_columns, create_schema, reconcile};
+use crate::snapshot::{self, Operation, Shape, StageError};
 use crate::writer::WriteTarget;
 
 /// Attempts to make a table or to add columns, while others do the same.
@@ -164,7 +166,8 @@ fn default_properties(schema: &Schema) -> HashMap<String, String> {
         let found = schema.field_by_name(column);
         found.is_some_and(|f| matches!(&*f.field_type, Type::Primitive(PrimitiveType::String | PrimitiveType::Binary)))
     };
-    let bloom = is_text(LOOKED_FOR).then(|| (format!("write.parquet.bloom-filter-enabled.column.{LOOKED_FOR}"), "true"));
+    let bloom =
+        is_text(LOOKED_FOR).then(|| (format!("write.parquet.bloom-filter-enabled.column.{LOOKED_FOR}"), "true"));
     let boundless = BOUNDLESS.iter().filter(|column| is_text(column));
     let counts = boundless.map(|column| (format!("write.metadata.metrics.column.{column}"), "counts"));
     let always = DEFAULTS.iter().map(|(key, value)| ((*key).to_string(), *value));
@@ -199,8 +202,11 @@ pub(super) fn check_format(ident: &TableIdent, metadata: &TableMetadata) -> Resu
 /// Whether a plugin's rows fit the table, or would if columns were added.
 pub(super) fn check_fit(ident: &TableIdent, loaded: &Loaded, plugin: &TableSchema) -> Result<(), OpenError> {
     check_format(ident, &loaded.metadata)?;
-    reconcile(loaded.metadata.current_schema(), plugin)
-        .map(drop)
+    reconciled(ident, &loaded.metadata, plugin).map(drop)
+}
+
+fn reconciled(ident: &TableIdent, metadata: &TableMetadata, plugin: &TableSchema) -> Result<Reconciled, OpenError> {
+    reconcile(metadata.current_schema(), &Former::of(metadata), plugin)
         .map_err(|e| OpenError::Schema { table: ident.clone(), source: Box::new(e) })
 }
 
@@ -215,7 +221,7 @@ pub(super) async fn evolve(catalog: &Catalog, ident: &TableIdent, plugin: &Table
         check_format(ident, &loaded.metadata)?;
         let schema_error = |e| OpenError::Schema { table: ident.clone(), source: Box::new(e) };
         let current = loaded.metadata.current_schema();
-        let missing = reconcile(current, plugin).map_err(schema_error)?.missing;
+        let missing = reconciled(ident, &loaded.metadata, plugin)?.missing;
         if missing.is_empty() {
             return Ok(loaded);
         }
@@ -223,7 +229,7 @@ pub(super) async fn evolve(catalog: &Catalog, ident: &TableIdent, plugin: &Table
         tracing::info!(table = %ident, columns = names.join(", "), "adding columns");
         let schema = add_columns(current, loaded.metadata.last_column_id(), &missing).map_err(schema_error)?;
         let operation = Operation {
-            schema: Some(schema),
+            shape: Shape { schema: Some(schema), ..Shape::default() },
             spec_id: loaded.metadata.default_partition_spec_id(),
             now_ms: chrono::Utc::now().timestamp_millis(),
             ..Operation::default()
@@ -246,11 +252,27 @@ pub(super) async fn evolve(catalog: &Catalog, ident: &TableIdent, plugin: &Table
 
 /// What files are to be written for.
 pub(super) fn target(ident: &TableIdent, loaded: &Loaded, plugin: &TableSchema) -> Result<WriteTarget, OpenError> {
-    let reconciled = reconcile(loaded.metadata.current_schema(), plugin)
-        .map_err(|e| OpenError::Schema { table: ident.clone(), source: Box::new(e) })?;
+    let reconciled = reconciled(ident, &loaded.metadata, plugin)?;
     match reconciled.missing.first() {
         None => Ok(WriteTarget { metadata: Arc::clone(&loaded.metadata), mapping: reconciled.mapping }),
         Some(missing) => Err(OpenError::Passing(format!("table {ident} has lost column {}", missing.name))),
+    }
+}
+
+/// Says which of the plugin's columns the table has renamed or dropped since.
+pub(super) fn say_followed(ident: &TableIdent, metadata: &TableMetadata, plugin: &TableSchema) {
+    let Ok(Reconciled { followed, .. }) = reconciled(ident, metadata, plugin) else { return };
+    for (column, now) in followed.renamed {
+        tracing::info!(table = %ident, column, now, "the table has renamed a column of the plugin's, which is filled on");
+    }
+    if !followed.dropped.is_empty() {
+        let columns = followed.dropped.join(", ");
+        tracing::warn!(
+            table = %ident,
+            columns,
+            "columns that the plugin gives were dropped from the table: they are not written; weir table evolve --add \
+             brings back one that is wanted, for the rows to come"
+        );
     }
 }
 
@@ -274,7 +296,7 @@ pub(super) struct Difference {
     what: String,
     wanted: String,
     found: String,
-    /// What Spark would be told to make the table as the TOML says.
+    /// What makes the table as the TOML says; for properties, what Spark would be told.
     command: String,
 }
 
@@ -302,16 +324,13 @@ pub(super) fn differences(
     let wanted = spelled::<Term>(&options.partition_by)?;
     let found = arrangement::partition_terms(metadata);
     if !wanted.is_empty() && wanted != found {
-        let alter = |verb: &str, term: &String| format!("ALTER TABLE {table} {verb} PARTITION FIELD {term}");
-        let drop = found.iter().filter(|term| !wanted.contains(term)).map(|term| alter("DROP", term));
-        let add = wanted.iter().filter(|term| !found.contains(term)).map(|term| alter("ADD", term));
-        let command = drop.chain(add).collect::<Vec<_>>().join("; ");
+        let command = format!("weir table evolve FILE {table} --partition-by {:?}", wanted.join(", "));
         push("partition_by", wanted.join(", "), found.join(", "), command);
     }
     let wanted = spelled::<SortTerm>(&options.sort_by)?;
     let found = arrangement::sort_terms(metadata);
     if !wanted.is_empty() && wanted != found {
-        let command = format!("ALTER TABLE {table} WRITE LOCALLY ORDERED BY {}", wanted.join(", "));
+        let command = format!("weir table evolve FILE {table} --sort-by {:?}", wanted.join(", "));
         push("sort_by", wanted.join(", "), found.join(", "), command);
     }
     for (key, wanted) in options.properties.iter().filter(|(key, _)| *key != "format-version") {

@@ -205,7 +205,7 @@ async fn of_many_who_add_different_columns_at_once_each_gets_its_own_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_column_that_others_add_is_taken_up_from_the_next_epoch_and_one_they_drop_stops_the_files() {
+async fn columns_that_others_add_rename_widen_or_drop_are_taken_up_and_the_plugin_s_rows_follow() {
     let lake = hadoop().await;
     let table = open(&lake, &plugin()).await.unwrap();
     let files = epoch(&table, 1, rows(&plugin(), 6)).await;
@@ -217,13 +217,37 @@ async fn a_column_that_others_add_is_taken_up_from_the_next_epoch_and_one_they_d
     commit(&table, Some(files)).await.unwrap();
     assert!(table.target().current_schema().field_by_name("host").is_some(), "taken up");
     let files = epoch(&table, 2, rows(&plugin(), 6)).await;
-    // Somebody drops one of ours: the files are stale, the column is added again, and the next files fit.
+    // Somebody renames one of ours: the files are stale, and the next ones fill it under its new name.
+    evolve_by_hand(&lake, |fields| fields[2].name = "trace".to_string()).await;
+    let stale = commit(&table, Some(files)).await;
+    assert!(matches!(&stale, Err(SwapError::Stale(why)) if why.contains("trace_id")), "{stale:?}");
+    let files = epoch(&table, 3, rows(&plugin(), 6)).await;
+    commit(&table, Some(files)).await.unwrap();
+    let traces = read(&lake, &["trace"]).await;
+    assert_eq!((count(&traces), traces.iter().map(|b| b.column(0).null_count()).sum::<usize>()), (12, 0));
+    // Somebody drops one of ours: it is not written any more, and not added again, by a later process either.
+    let files = epoch(&table, 4, rows(&plugin(), 6)).await;
     evolve_by_hand(&lake, |fields| fields.retain(|f| f.name != "duration")).await;
     let stale = commit(&table, Some(files)).await;
     assert!(matches!(&stale, Err(SwapError::Stale(why)) if why.contains("duration")), "{stale:?}");
-    let files = epoch(&table, 3, rows(&plugin(), 6)).await;
+    for (table, n) in [(table, 5), (open(&lake, &plugin()).await.unwrap(), 6)] {
+        let files = epoch(&table, n, rows(&plugin(), 6)).await;
+        commit(&table, Some(files)).await.unwrap();
+    }
+    let metadata = lake.catalog.load(&ident()).await.unwrap().metadata;
+    let names: Vec<&str> = metadata.current_schema().as_struct().fields().iter().map(|f| f.name.as_str()).collect();
+    assert_eq!(names, ["timestamp", "service", "trace", "host"]);
+    assert_eq!(count(&read(&lake, &["trace"]).await), 24);
+    // Under its old name another column may be added: then it is that one.
+    evolve_by_hand(&lake, |fields| {
+        fields.push(NestedField::optional(120, "duration", Type::Primitive(PrimitiveType::Double)));
+    })
+    .await;
+    let table = open(&lake, &plugin()).await.unwrap();
+    let files = epoch(&table, 7, rows(&plugin(), 6)).await;
     commit(&table, Some(files)).await.unwrap();
-    assert_eq!(count(&read(&lake, &["duration"]).await), 12);
+    let durations = read(&lake, &["duration"]).await;
+    assert_eq!((count(&durations), durations.iter().map(|b| b.column(0).null_count()).sum::<usize>()), (30, 24));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -385,8 +409,8 @@ async fn what_the_table_has_otherwise_is_said_with_the_command_that_changes_it()
     let commands: Vec<String> = found.iter().map(|difference| format!("{difference:?}")).collect();
     assert_eq!(commands.len(), 3, "{commands:?}");
     for (said, command) in commands.iter().zip([
-        "ALTER TABLE telemetry.spans DROP PARTITION FIELD trace_id; ALTER TABLE telemetry.spans ADD PARTITION FIELD service",
-        "ALTER TABLE telemetry.spans WRITE LOCALLY ORDERED BY timestamp asc nulls first",
+        r#"weir table evolve FILE telemetry.spans --partition-by \"day(timestamp), service\""#,
+        r#"weir table evolve FILE telemetry.spans --sort-by \"timestamp asc nulls first\""#,
         "ALTER TABLE telemetry.spans SET TBLPROPERTIES ('write.target-file-size-bytes' = '1048576')",
     ]) {
         assert!(said.contains(command), "{said}");

@@ -18,7 +18,7 @@ use weir_pipeline::sink::{Epoch, Files};
 use weir_pipeline::transform::TableSchema;
 
 use super::*;
-use crate::schema::{create_schema, reconcile};
+use crate::schema::{Former, create_schema, reconcile};
 use crate::store::{S3Options, Store};
 
 mod bounds;
@@ -108,7 +108,7 @@ fn target(location: &str, columns: &RecordBatch, wanted: &Wanted<'_>) -> WriteTa
         .build()
         .unwrap()
         .metadata;
-    let mapping = reconcile(metadata.current_schema(), &plugin).unwrap().mapping;
+    let mapping = reconcile(metadata.current_schema(), &Former::default(), &plugin).unwrap().mapping;
     WriteTarget { metadata: Arc::new(metadata), mapping }
 }
 
