@@ -121,8 +121,8 @@ fn pipeline(signal: &str, plugin: &str) -> String {
             ("flatten-metrics", "\"metric_metadata\"", kinds)
         }
     };
-    // The samples of golden/redact have a value of each kind under h00 to h28.
-    let kinds: String = (0..29).map(|at| format!(", \"h{at:02}\"")).collect();
+    // The samples of golden/redact have a value of each kind under h00 to h29.
+    let kinds: String = (0..30).map(|at| format!(", \"h{at:02}\"")).collect();
     let tables: String =
         tables.iter().map(|table| format!("[sink.iceberg.tables.{table}]\nname = \"t.{table}\"\n")).collect();
     format!(

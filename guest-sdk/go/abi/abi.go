@@ -38,7 +38,7 @@ func realloc(_, _, align, size uint32) uint32 {
 	return address(unsafe.SliceData(chunks[current]))
 }
 
-// Arguments of the call are not used any more.
+// Release says that the arguments of the call are not used any more.
 func Release() { current, used = 0, 0 }
 
 // Forget lets go of a result that the host has read.
