@@ -168,14 +168,25 @@ export function readKeyValue(v, at, to) {
 function double(value) {
   if (!Number.isFinite(value)) return String(value);
   const sign = value < 0 || Object.is(value, -0) ? '-' : '';
-  const [digits, exponent] = Math.abs(value).toExponential().replace('.', '').split('e');
-  const e = Number(exponent);
+  const [digits, e] = shortest(Math.abs(value));
   if (value !== 0 && (e < -4 || e >= 16)) {
     return `${sign}${digits[0]}${digits.length > 1 ? `.${digits.slice(1)}` : ''}e${e}`;
   }
   if (e < 0) return `${sign}0.${'0'.repeat(-e - 1)}${digits}`;
   const whole = digits.padEnd(e + 1, '0');
   return `${sign}${whole.slice(0, e + 1)}.${whole.slice(e + 1) || '0'}`;
+}
+
+/**
+ * The digits of a number, and its exponent. Of a power of two the numbers below lie closer than those above: the nearest
+ * decimal of 16 digits may read as the one below, where the decimal after it reads back. The runtime gives 17 then.
+ */
+function shortest(value) {
+  const [digits, exponent] = value.toExponential().replace('.', '').split('e');
+  const [near, e] = value.toExponential(15).replace('.', '').split('e');
+  const after = String(BigInt(near) + 1n);
+  const isIt = digits.length === 17 && after.length === 16 && Number(`${after}e${Number(e) - 15}`) === value;
+  return isIt ? [after, Number(e)] : [digits, Number(exponent)];
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
