@@ -99,8 +99,9 @@ fn a_chain_survives_kill_9_with_each_span_once() {
     for round in 0..3 {
         let values = made.requests(30, 40);
         Kafka::shared().produce("chain-killed", round % 2, &values);
-        let mut weir = pipeline.start();
+        // Asked first: the oracle may take longer to start than the pipeline to commit everything.
         let before = Oracle::shared().span_ids(&pipeline.traces()).count;
+        let mut weir = pipeline.start();
         weir.wait(LIMIT, || Oracle::shared().span_ids(&pipeline.traces()).count > before);
         weir.kill9();
     }
