@@ -178,15 +178,24 @@ function double(value) {
 }
 
 /**
- * The digits of a number, and its exponent. Of a power of two the numbers below lie closer than those above: the nearest
- * decimal of 16 digits may read as the one below, where the decimal after it reads back. The runtime gives 17 then.
+ * The digits of a number, the fewest that read back, and the exponent of the first one. Of two that lie as near the larger
+ * is taken, as the other languages' SDKs do. The engine rounds to each length and takes the first that reads back; at a
+ * power of two a neighbour of what it rounds to may read back too, and be shorter.
  */
 function shortest(value) {
-  const [digits, exponent] = value.toExponential().replace('.', '').split('e');
-  const [near, e] = value.toExponential(15).replace('.', '').split('e');
-  const after = String(BigInt(near) + 1n);
-  const isIt = digits.length === 17 && after.length === 16 && Number(`${after}e${Number(e) - 15}`) === value;
-  return isIt ? [after, Number(e)] : [digits, Number(exponent)];
+  const parts = (text) => [text.slice(0, text.indexOf('e')).replace('.', ''), Number(text.slice(text.indexOf('e') + 1))];
+  const isIt = ([digits, e]) => digits !== '' && Number(`${digits[0]}.${digits.slice(1)}e${e}`) === value;
+  let found = parts(value.toExponential());
+  const larger = parts(value.toExponential(found[0].length - 1));
+  if (isIt(larger)) found = larger;
+  for (;;) {
+    const [digits, e] = found, cut = digits.slice(0, -1);
+    const next = cut === '' ? '' : String(BigInt(cut) + 1n);
+    const near = [[cut, e], [next, e + next.length - cut.length]];
+    const shorter = (digits.at(-1) >= '5' ? near.reverse() : near).find(isIt);
+    if (shorter === undefined) return found;
+    found = [shorter[0].replace(/(?<=.)0+$/, ''), shorter[1]];
+  }
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';

@@ -142,7 +142,18 @@ def _double(value):
     if value - value != 0:
         return b"Infinity" if value > 0 else b"-Infinity"
     digits, has_exponent, exponent = repr(value).partition("e")
+    if len(digits) > 16 and _is_between(abs(value), digits.lstrip("-"), int(exponent or 0)):
+        # Python takes the even one of two that lie as near; the others take the larger.
+        digits = digits[:-1] + str(int(digits[-1]) + 1)
     return (digits + (f"e{int(exponent)}" if has_exponent else "")).encode()
+
+
+def _is_between(value, digits, exponent):
+    """Whether a number lies halfway between these digits and those with a last one that is larger by 1."""
+    whole, _, part = digits.partition(".")
+    doubled, scale = 2 * int(whole + part) + 1, exponent - len(part)
+    numerator, denominator = value.as_integer_ratio()
+    return 2 * numerator * 10 ** max(-scale, 0) == doubled * denominator * 10 ** max(scale, 0)
 
 
 _ESCAPES = {byte: b"\\u%04x" % byte for byte in range(0x20)}
