@@ -46,12 +46,12 @@ struct Subject {
 }
 
 fn main() {
-    let commits = std::env::var("COMMITS").ok().map_or(2000, |text| text.parse().expect("a number"));
+    let number = |name: &str| std::env::var(name).ok().map_or(2000, |text| text.parse().expect("a number"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(run(commits));
+    runtime.block_on(run(number("COMMITS"), number("KEPT_COMMITS")));
 }
 
-async fn run(commits: usize) {
+async fn run(commits: usize, kept_commits: usize) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path().to_str().unwrap(), S3Options::default()).unwrap();
     let catalog = Catalog::open(CatalogConfig::Hadoop, store).await.unwrap();
@@ -67,13 +67,13 @@ async fn run(commits: usize) {
     ];
     println!("| commits before | snapshots | p50 ms | p99 ms | CPU ms |\n|---|---|---|---|---|");
     for n in 0..commits {
-        for subject in &mut subjects {
+        for subject in subjects.iter_mut().filter(|subject| subject.expires || n < kept_commits) {
             subject.commit(&committer, n).await;
             if subject.expires && n % KEPT == KEPT - 1 {
                 let retention = Retention { age: Some(Duration::ZERO), keep: Some(KEPT) };
                 expire(&catalog, &subject.ident, retention, committer.clock.now_ms()).await.unwrap();
             }
-            if is_shown(n + 1, commits) {
+            if is_shown(n + 1, if subject.expires { commits } else { kept_commits }) {
                 subject.show(n + 1);
             }
         }
