@@ -34,6 +34,8 @@ const KEPT: usize = 100;
 /// How many commits a line of the table is the summary of.
 const WINDOW: usize = 100;
 const PARTITIONS: i32 = 200;
+/// How many snapshots the table that keeps them is given at last.
+const CROWD: usize = 10_000;
 
 /// One table, and what its commits took.
 struct Subject {
@@ -78,7 +80,33 @@ async fn run(commits: usize, kept_commits: usize) {
             }
         }
     }
+    let kept = &mut subjects[1];
+    crowd(&folder.path().join("bench/kept/metadata"), CROWD);
+    for n in 0..WINDOW {
+        kept.commit(&committer, kept_commits + n).await;
+    }
+    kept.show(CROWD + WINDOW);
     guard(&committer, &subjects[0]).await;
+}
+
+/// Gives the newest metadata file so many snapshots, copies of its newest, which stand beside its history.
+fn crowd(folder: &std::path::Path, snapshots: usize) {
+    let versions = std::fs::read_dir(folder).unwrap().filter_map(|file| {
+        file.unwrap().file_name().to_str()?.strip_prefix('v')?.strip_suffix(".metadata.json")?.parse::<u64>().ok()
+    });
+    let newest = versions.max().unwrap();
+    let text = std::fs::read(folder.join(format!("v{newest}.metadata.json"))).unwrap();
+    let mut metadata: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let all = metadata["snapshots"].as_array_mut().unwrap();
+    let last = all.last().unwrap().clone();
+    for id in (1..).take(snapshots.saturating_sub(all.len())) {
+        let mut copy = last.clone();
+        copy["snapshot-id"] = id.into();
+        all.push(copy);
+    }
+    let next = newest + 1;
+    std::fs::write(folder.join(format!("v{next}.metadata.json")), metadata.to_string()).unwrap();
+    std::fs::write(folder.join("version-hint.text"), next.to_string()).unwrap();
 }
 
 /// The first window, then each at twice as many commits, and the last.
