@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -183,7 +184,9 @@ fn start_log(filter: &str, output: Format) {
         Format::Human => log.with_target(false).with_filter(filter).boxed(),
         Format::Json => log.json().with_filter(filter).boxed(),
     };
-    let _ = tracing_subscriber::registry().with(log).with(Recent).try_init();
+    // A layer without a level wants all of them, and what compiles plugins says a million things at the lowest.
+    let recent = Recent.with_filter(LevelFilter::WARN);
+    let _ = tracing_subscriber::registry().with(log).with(recent).try_init();
 }
 
 /// Loads pipeline files, or shows what is wrong with them.
