@@ -63,7 +63,7 @@ async fn run(commits: usize, kept_commits: usize) {
         stats: Arc::new(Stats::default()),
         accept_rollback: false,
     };
-    let mut subjects = vec![
+    let mut subjects = [
         Subject::open(&catalog, folder.path(), "the newest 100 snapshots kept", true).await,
         Subject::open(&catalog, folder.path(), "all snapshots kept", false).await,
     ];
