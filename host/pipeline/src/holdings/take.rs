@@ -47,6 +47,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
                 taken.push(Taken { source, key, entries, known: Arc::default(), bound: None });
             }
         }
+        self.still_held(&taken).await?;
         self.check_extents(source, &mut taken).await?;
         for taken in &mut taken {
             taken.bound = self.bound(taken)?;
@@ -109,6 +110,25 @@ impl<T: Table, C: Clock> Holdings<T, C> {
         let done = self.committer.commit(&self.tables[at], &self.empty(), decide).await?;
         self.tables[at].committed(&done.head);
         Ok(done.offsets)
+    }
+
+    /// Another process may have taken a partition, and committed, after this one held the first table and before it held
+    /// the primary: what was read of the first ones then is older than what is in the others.
+    async fn still_held(&self, taken: &[Taken]) -> Result<(), Error> {
+        #[cfg(test)]
+        if self.flaw == Some(crate::sim::Flaw::NoHolder) {
+            return Ok(());
+        }
+        for at in self.order().into_iter().filter(|at| *at != 0) {
+            let table = &self.tables[at];
+            let head = self.committer.load(table).await?;
+            let offsets = self.committer.offsets_at(table.name(), &head.view)?.offsets;
+            if let Some(taken) = taken.iter().find(|taken| offsets.get(&taken.key) != Some(&taken.entries[at])) {
+                let (name, source) = (table.name(), &taken.source);
+                return Err(Error::fenced(format!("{name}: another process took {source} while this one did")));
+            }
+        }
+        Ok(())
     }
 
     async fn check_extents<S: Source>(&self, source: &S, taken: &mut [Taken]) -> Result<(), Error> {
