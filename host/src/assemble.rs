@@ -265,6 +265,13 @@ pub(crate) fn otlp_signal(signal: config::Signal) -> weir_otlp::Signal {
 }
 
 /// Joins the group, once the brokers have answered for every topic.
+/// How to reach a source's cluster, and as whom.
+pub(crate) fn kafka_config(source: &config::KafkaSource) -> KafkaConfig {
+    let mut config = KafkaConfig::new(source.brokers.clone(), source.topics.clone(), source.group.clone());
+    config.properties = source.properties.iter().map(|(k, v)| (k.clone(), v.expose().to_string())).collect();
+    config
+}
+
 async fn connect(
     pipeline: &Pipeline,
     wishes: &Wishes,
@@ -272,9 +279,8 @@ async fn connect(
     budget: &Budget,
 ) -> Result<KafkaSource, Refusal> {
     let from = &pipeline.source;
-    let mut config = KafkaConfig::new(from.brokers.clone(), from.topics.clone(), from.group.clone());
+    let mut config = kafka_config(from);
     config.group_instance_id = wishes.instance_id.clone();
-    config.properties = from.properties.iter().map(|(k, v)| (k.clone(), v.expose().to_string())).collect();
     config.revoke_timeout = REVOKE_TIMEOUT + Duration::from_secs(5);
     let source = KafkaSource::connect(config, events, budget.clone()).map_err(Refusal::wrong)?;
     for topic in &from.topics {

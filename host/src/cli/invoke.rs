@@ -11,10 +11,9 @@ use weir_wasm::WasmStage;
 use super::query::screen_width;
 use super::records;
 use super::trial::{self, SignalArgument};
-use super::{Failure, engine, load, plugin_path, say, show_report};
-use crate::chain;
+use super::{Failure, load, say};
 use crate::compare::plain;
-use crate::config::{Report, Signal};
+use crate::config::Signal;
 use crate::progress::{Format, line_out};
 
 /// Runs a plugin, or a pipeline's whole chain, on captured files and prints the rows, the time and the memory.
@@ -69,13 +68,7 @@ fn chain_of_file(arguments: &Arguments, output: Format) -> Result<(WasmStage, Si
     }
     let pipelines = load(&[PathBuf::from(&arguments.plugin)], output)?;
     let pipeline = pipelines.first().ok_or_else(|| Failure::wrong("the file holds no pipeline"))?;
-    let stage = chain::stage(&engine()?, pipeline, &plugin_path());
-    let stage = stage.map_err(|flaw| {
-        let mut report = Report::default();
-        report.push(*flaw);
-        show_report(&report, output)
-    })?;
-    Ok((stage, pipeline.source.signal))
+    Ok((trial::chain_of_pipeline(pipeline, output)?, pipeline.source.signal))
 }
 
 fn show_rows(stage: &WasmStage, given: &Output, output: Format) -> Result<(), Failure> {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use weir_demo::generate::{Generator, LogGenerator, MetricGenerator, Options as MadeUp, encode_proto};
-use weir_kafka::{KafkaConfig, KafkaObserver, Since};
+use weir_kafka::{KafkaObserver, Since};
 use weir_pipeline::batch::{Record, TopicPartition};
 use weir_pipeline::stats::Stats;
 use weir_pipeline::work::Codec;
 
 use super::Failure;
+use crate::assemble::kafka_config;
 use crate::capture::{Capture, OF_FILE, name};
 use crate::codec::OtlpCodec;
 use crate::config::{Encoding, Pipeline, Signal};
@@ -43,8 +44,7 @@ fn since(text: &str) -> Result<Since, String> {
 /// Records of a pipeline's topics. No group is joined and no offset moved.
 pub(super) async fn of_topics(pipeline: &Pipeline, slice: &Slice) -> Result<Capture, Failure> {
     let from = &pipeline.source;
-    let mut config = KafkaConfig::new(from.brokers.clone(), from.topics.clone(), from.group.clone());
-    config.properties = from.properties.iter().map(|(k, v)| (k.clone(), v.expose().to_string())).collect();
+    let mut config = kafka_config(from);
     config.answer_timeout = ANSWER_TIMEOUT;
     let observer = KafkaObserver::new(&config).map_err(Failure::wrong)?;
     let mut records = Vec::new();

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use weir_iceberg::TableIdent;
 use weir_iceberg::verify::Role;
-use weir_kafka::{KafkaConfig, KafkaObserver};
+use weir_kafka::KafkaObserver;
 use weir_pipeline::checkpoint::{Entry, EntryKey, Offsets};
 use weir_pipeline::holdings::Accept;
 use weir_pipeline::source::{Extent, TopicInfo};
 
 use super::{Failure, engine, plugin_path};
-use crate::assemble::{Wishes, load_chain};
+use crate::assemble::{Wishes, kafka_config, load_chain};
 use crate::config::{Pipeline, TableName};
 
 /// A broker that is there answers long before this.
@@ -98,9 +98,7 @@ pub(super) enum Seen {
 /// # Errors
 /// That no broker answers, in words.
 pub(super) async fn log_ends(pipeline: &Pipeline, offsets: &Offsets) -> Result<BTreeMap<EntryKey, Seen>, String> {
-    let from = &pipeline.source;
-    let mut config = KafkaConfig::new(from.brokers.clone(), from.topics.clone(), from.group.clone());
-    config.properties = from.properties.iter().map(|(k, v)| (k.clone(), v.expose().to_string())).collect();
+    let mut config = kafka_config(&pipeline.source);
     config.answer_timeout = ANSWER_TIMEOUT;
     let observer = KafkaObserver::new(&config).map_err(|e| e.to_string())?;
     let mut seen = BTreeMap::new();

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use weir_pipeline::transform::{Effort, Message, Output, Stage};
 use weir_wasm::{Limits, Link, Setting, WasmStage, World};
 
-use super::{Failure, engine, plugin_path};
+use super::{Failure, engine, plugin_path, show_report};
 use crate::chain;
 use crate::compare::plain;
-use crate::config::{self, PluginRef};
+use crate::config::{self, Pipeline, PluginRef, Report};
 use crate::plugins;
+use crate::progress::Format;
 
 /// What samples hold.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -38,13 +39,8 @@ pub(super) fn chain_of(plugin: &str, settings: Vec<Setting>, signal: config::Sig
         let plugin = plugins::load(&engine, reference, &path).map_err(Failure::wrong)?;
         Ok::<_, Failure>(Link { plugin, settings, limits: Limits::default() })
     };
-    let flatten = match signal {
-        config::Signal::Traces => "flatten-spans",
-        config::Signal::Metrics => "flatten-metrics",
-        config::Signal::Logs => "flatten-logs",
-    };
     let own = link(&reference(plugin), settings)?;
-    let maker = || link(&PluginRef::Named(flatten.to_owned()), Vec::new());
+    let maker = || link(&PluginRef::Named(flatten(signal).to_owned()), Vec::new());
     let links = match own.plugin.world() {
         World::OtlpToOtlp => vec![own, maker()?],
         World::OtlpToArrow => vec![own],
@@ -54,6 +50,24 @@ pub(super) fn chain_of(plugin: &str, settings: Vec<Setting>, signal: config::Sig
         let given = broken.given.as_ref().map(|given| format!("; {given}")).unwrap_or_default();
         Failure::wrong(format!("{broken}{given}"))
     })
+}
+
+/// A pipeline's whole chain, with its settings and limits; a flaw of it is shown.
+pub(super) fn chain_of_pipeline(pipeline: &Pipeline, output: Format) -> Result<WasmStage, Failure> {
+    chain::stage(&engine()?, pipeline, &plugin_path()).map_err(|flaw| {
+        let mut report = Report::default();
+        report.push(*flaw);
+        show_report(&report, output)
+    })
+}
+
+/// The shipped plugin that makes rows of a signal.
+pub(super) fn flatten(signal: config::Signal) -> &'static str {
+    match signal {
+        config::Signal::Traces => "flatten-spans",
+        config::Signal::Metrics => "flatten-metrics",
+        config::Signal::Logs => "flatten-logs",
+    }
 }
 
 /// What looks like a path is one.

@@ -16,12 +16,11 @@ use weir_wasm::{Plugin, WasmStage};
 
 use super::super::records;
 use super::super::trial::{self, SignalArgument};
-use super::super::{Failure, engine, load, plugin_path, say, show_report};
+use super::super::{Failure, load, say};
 use crate::assemble::{open_folder, open_tables};
 use crate::capture::Capture;
-use crate::chain;
 use crate::codec::OtlpCodec;
-use crate::config::{Pipeline, Report, Signal};
+use crate::config::{Pipeline, Signal};
 use crate::progress::{Format, line_out};
 use crate::workers::STACK_BYTES;
 
@@ -85,11 +84,7 @@ pub(super) async fn run(arguments: &Arguments, output: Format) -> Result<(), Fai
         false => records::of_files(&arguments.samples, signal)?,
     };
     let stage = match &pipeline {
-        Some(pipeline) => chain::stage(&engine()?, pipeline, &plugin_path()).map_err(|flaw| {
-            let mut report = Report::default();
-            report.push(*flaw);
-            show_report(&report, output)
-        })?,
+        Some(pipeline) => trial::chain_of_pipeline(pipeline, output)?,
         None => trial::chain_of(&arguments.plugin, trial::settings(&arguments.settings)?, capture.signal)?,
     };
     let items = items(&capture)?;
@@ -114,12 +109,7 @@ pub(super) async fn run(arguments: &Arguments, output: Format) -> Result<(), Fai
 
 /// Spans, log records or data points: the rows that the shipped plugin makes of them.
 fn items(capture: &Capture) -> Result<u64, Failure> {
-    let flatten = match capture.signal {
-        Signal::Traces => "flatten-spans",
-        Signal::Metrics => "flatten-metrics",
-        Signal::Logs => "flatten-logs",
-    };
-    let stage = trial::chain_of(flatten, Vec::new(), capture.signal)?;
+    let stage = trial::chain_of(trial::flatten(capture.signal), Vec::new(), capture.signal)?;
     let mut worker = Worker::new(stage, records::codec(capture));
     let on_thread = || {
         let applied = batches(&capture.records).map(|batch| worker.apply(&batch, &Known::default()));

@@ -7,11 +7,10 @@ use weir_wasm::WasmStage;
 
 use super::super::records::{self, Slice};
 use super::super::trial::{self, SignalArgument};
-use super::super::{Failure, engine, load, plugin_path, say, show_report};
-use crate::chain;
+use super::super::{Failure, load, say};
 use crate::codec::OtlpCodec;
 use crate::compare::{self, Comparison, Difference, Side};
-use crate::config::{Pipeline, Report, Signal};
+use crate::config::{Pipeline, Signal};
 use crate::progress::{Format, line_out};
 use crate::workers::STACK_BYTES;
 
@@ -85,22 +84,14 @@ fn stage(
     if Path::new(which).extension().is_some_and(|extension| extension == "toml") {
         let pipelines = load(&[PathBuf::from(which)], output)?;
         let pipeline = pipelines.first().ok_or_else(|| Failure::wrong(format!("{which} holds no pipeline")))?;
-        return whole(pipeline, output);
+        return trial::chain_of_pipeline(pipeline, output);
     }
     let settings = trial::settings(&arguments.settings)?;
     let Some(around) = around else { return trial::chain_of(which, settings, signal) };
     if !settings.is_empty() {
         return Err(Failure::wrong("--set is for samples: with --topic-of the settings are the pipeline's"));
     }
-    whole(&instead(around, which, arguments.plugin.as_deref())?, output)
-}
-
-fn whole(pipeline: &Pipeline, output: Format) -> Result<WasmStage, Failure> {
-    chain::stage(&engine()?, pipeline, &plugin_path()).map_err(|flaw| {
-        let mut report = Report::default();
-        report.push(*flaw);
-        show_report(&report, output)
-    })
+    trial::chain_of_pipeline(&instead(around, which, arguments.plugin.as_deref())?, output)
 }
 
 /// The pipeline with another plugin in one place of its chain.
