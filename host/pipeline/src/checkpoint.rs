@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::sink::{HeadView, SEQUENCE_NUMBER, SNAPSHOT_ID, SnapshotView};
+use crate::source::topic_id;
 
 /// The summary key of the pipeline's name.
 pub const PIPELINE: &str = "weir.pipeline";
@@ -145,7 +146,7 @@ fn restore(stored: &Stored) -> Offsets {
         for (partition, next, first, rows, holder) in &t.partitions {
             let key = EntryKey { cluster_id: cluster_id.clone(), topic: topic.clone(), partition: *partition };
             let entry = Entry {
-                topic_id: t.id.clone(),
+                topic_id: t.id.as_deref().map(topic_id),
                 next: *next,
                 first: *first,
                 rows: *rows,
@@ -281,6 +282,24 @@ pub fn offsets_after_rollback(view: &HeadView, pipeline: &str) -> Result<Committ
     };
     let commit_id = newest.summary.get(COMMIT_ID).cloned().unwrap_or_default();
     Ok(Committed { commit_id, offsets: offsets_in(newest)? })
+}
+
+/// What a rollback took from a table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TakenBack {
+    /// V as the property, which a rollback leaves alone, has it still.
+    pub before: Offsets,
+    /// V of the newest snapshot that is left.
+    pub after: Offsets,
+}
+
+/// What was taken from a table, if it was rolled back since the pipeline last committed to it.
+pub fn taken_back(view: &HeadView, pipeline: &str) -> Option<TakenBack> {
+    let stored = parse(view.offsets.as_ref()?, &property(pipeline)).ok()?;
+    let newest = of_pipeline(view, pipeline)?;
+    let is_newest = stored.snapshot.as_ref().and_then(Number::known) == Some(newest.id);
+    let after = offsets_in(newest).ok()?;
+    (!is_newest).then(|| TakenBack { before: restore(&stored), after })
 }
 
 /// V as one snapshot of a pipeline has it in its summary.

@@ -34,10 +34,17 @@ pub enum Start {
 pub struct TopicInfo {
     /// The cluster's id.
     pub cluster_id: String,
-    /// The topic's id: another one after the topic was deleted and made again. `None` where the broker has none.
+    /// The topic's id, in base64 as Kafka's tools print it (`-` and `_`, no padding): another one after the topic was
+    /// deleted and made again. `None` where the broker has none.
     pub topic_id: Option<String>,
     /// How many partitions it has.
     pub partitions: i32,
+}
+
+/// A topic's id as Kafka's own tools print it. librdkafka, and what Weir wrote before, has `+` and `/` where those have
+/// `-` and `_`.
+pub fn topic_id(base64: &str) -> String {
+    base64.replace('+', "-").replace('/', "_")
 }
 
 /// What a partition holds for a reader of committed records.

@@ -216,7 +216,7 @@ unsafe fn uuid(id: *const sys::rd_kafka_Uuid_t) -> Option<String> {
         let zero = id.is_null()
             || (sys::rd_kafka_Uuid_most_significant_bits(id) == 0
                 && sys::rd_kafka_Uuid_least_significant_bits(id) == 0);
-        (!zero).then(|| text(sys::rd_kafka_Uuid_base64str(id)))
+        (!zero).then(|| weir_pipeline::source::topic_id(&text(sys::rd_kafka_Uuid_base64str(id))))
     }
 }
 

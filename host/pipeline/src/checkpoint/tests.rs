@@ -101,3 +101,13 @@ fn another_pipelines_topics_are_seen() {
         [("q".into(), "a".into()), ("q".into(), "a".into()), ("q".into(), "b".into()), ("q".into(), "b".into())]
     );
 }
+
+#[test]
+fn ids_that_an_older_weir_wrote_are_those_that_kafka_prints() {
+    let old = filled("k", 1, 1, 10).replace("\"id\":\"id\"", "\"id\":\"3UKQ6A7JQf26+IYWOO/EjQ\"");
+    let mut snapshot = snapshot(1, Some("k"));
+    snapshot.summary.insert(OFFSETS.into(), old);
+    let read = offsets_in(&snapshot).unwrap();
+    let ids: Vec<_> = read.values().filter_map(|entry| entry.topic_id.as_deref()).collect();
+    assert!(!ids.is_empty() && ids.iter().all(|id| *id == "3UKQ6A7JQf26-IYWOO_EjQ"), "{ids:?}");
+}

@@ -13,6 +13,7 @@ use super::{Columns, Row};
 use crate::batch::Record;
 use crate::checkpoint::EntryKey;
 use crate::replay::Origin;
+use crate::source::topic_id;
 
 #[cfg(test)]
 mod tests;
@@ -65,7 +66,7 @@ pub fn read(batch: &RecordBatch) -> Result<Vec<Stored>, ArrowError> {
         };
         let of_row = headers.filter(|h| h.is_valid(row)).map(|h| h.value(row));
         letters.push(Stored {
-            origin: Origin { key, topic_id: text_at(&topic_ids) },
+            origin: Origin { key, topic_id: text_at(&topic_ids).as_deref().map(topic_id) },
             record: Record {
                 offset: offsets.value(row),
                 timestamp_ms: time_at(&timestamps).map(|us| us.div_euclid(1000)),
