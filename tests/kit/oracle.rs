@@ -22,7 +22,7 @@ pub struct Table {
 }
 
 /// The span ids of a table, folded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpanIds {
     /// Rows.
     pub count: u64,
@@ -30,6 +30,15 @@ pub struct SpanIds {
     pub distinct: u64,
     /// All span ids, as numbers, combined by exclusive or: equal sets, each id once, give equal values.
     pub xor: u64,
+}
+
+/// Both together, where no id is in both.
+impl std::ops::AddAssign for SpanIds {
+    fn add_assign(&mut self, more: Self) {
+        self.count += more.count;
+        self.distinct += more.distinct;
+        self.xor ^= more.xor;
+    }
 }
 
 impl Table {

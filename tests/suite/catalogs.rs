@@ -9,10 +9,7 @@ fn fills(pipeline: &Pipeline, table: &Table) {
     let mut made = pipeline.produce(1, 20, 100);
     pipeline.run_well();
     assert_eq!(Oracle::shared().span_ids(table), made);
-    let more = pipeline.produce(2, 20, 100);
-    made.count += more.count;
-    made.distinct += more.distinct;
-    made.xor ^= more.xor;
+    made += pipeline.produce(2, 20, 100);
     pipeline.run_well();
     assert_eq!(Oracle::shared().span_ids(table), made);
 }
@@ -102,10 +99,7 @@ fn a_commit_whose_answer_is_lost_is_not_made_twice() {
     weir.wait(LIMIT, || Oracle::shared().count(&table) == Some(wanted));
     for seed in 2..6 {
         proxy.set(Network::PostAnswersLost);
-        let more = pipeline.produce(seed, 10, 100);
-        made.count += more.count;
-        made.distinct += more.distinct;
-        made.xor ^= more.xor;
+        made += pipeline.produce(seed, 10, 100);
         // It is in the table though nobody was told.
         wanted = made.count;
         until("the commit", LIMIT, || (Oracle::shared().count(&table) >= Some(wanted)).then_some(()));

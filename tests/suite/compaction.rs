@@ -8,7 +8,6 @@ use weir_tests::{Oracle, S3, SpanIds, Spark, Table, Weir};
 
 use crate::catalogs::s3_section;
 use crate::pipeline::{LIMIT, Pipeline, said};
-use crate::tables::add;
 
 /// What a command wrote as JSON lines; it must have ended well.
 pub(crate) fn json(args: &[&str]) -> Vec<Value> {
@@ -43,16 +42,12 @@ fn rows(table: &Table) -> Vec<String> {
 
 /// Ingests some rounds, a commit or more each.
 pub(crate) fn ingest(pipeline: &Pipeline, rounds: std::ops::Range<u64>) -> SpanIds {
-    let mut made: Option<SpanIds> = None;
+    let mut made = SpanIds::default();
     for seed in rounds {
-        let more = pipeline.produce(seed, 12, 50);
+        made += pipeline.produce(seed, 12, 50);
         pipeline.run_well();
-        match &mut made {
-            Some(made) => add(made, &more),
-            None => made = Some(more),
-        }
     }
-    made.expect("there is a round")
+    made
 }
 
 pub(crate) fn verified(pipeline: &Pipeline) {
@@ -93,7 +88,7 @@ fn fewer_files_hold_the_same_rows_for_pyiceberg_duckdb_and_spark() {
     assert_eq!(rows(&table), rows_before);
     // The pipeline goes on from where it was.
     let mut all = made;
-    add(&mut all, &ingest(&pipeline, 7..8));
+    all += ingest(&pipeline, 7..8);
     assert_eq!(Oracle::shared().span_ids(&table), all);
     verified(&pipeline);
 }
@@ -103,16 +98,11 @@ fn a_running_pipeline_is_not_disturbed_and_each_row_is_there_once() {
     let pipeline = Pipeline::new("compacted-running", 3);
     let table = pipeline.traces();
     let mut running = pipeline.start();
-    let mut made: Option<SpanIds> = None;
+    let mut made = SpanIds::default();
     let mut replaced = 0;
     for seed in 1..9 {
-        let more = pipeline.produce(seed, 12, 50);
-        match &mut made {
-            Some(made) => add(made, &more),
-            None => made = Some(more),
-        }
-        let count = made.as_ref().map_or(0, |made| made.count);
-        running.wait(LIMIT, || Oracle::shared().span_ids(&table).count >= count);
+        made += pipeline.produce(seed, 12, 50);
+        running.wait(LIMIT, || Oracle::shared().span_ids(&table).count >= made.count);
         let done = compact(&pipeline, &["--min-input-files", "2"]);
         assert_eq!(done["given_up"], Value::Array(Vec::new()), "{done}");
         replaced += done["files_before"].as_u64().unwrap();
@@ -121,7 +111,7 @@ fn a_running_pipeline_is_not_disturbed_and_each_row_is_there_once() {
     assert!(!log.contains("fenced"), "{log}");
     assert!(running.stop().success());
     assert!(replaced > 0);
-    assert_eq!(Oracle::shared().span_ids(&table), made.unwrap());
+    assert_eq!(Oracle::shared().span_ids(&table), made);
     verified(&pipeline);
 }
 
@@ -164,7 +154,7 @@ fn a_running_process_compacts_and_expires_its_own_table_and_ingests_on() {
     let mut seed = 2;
     running.wait(LIMIT, || {
         if seed < 9 {
-            add(&mut made, &pipeline.produce(seed, 12, 50));
+            made += pipeline.produce(seed, 12, 50);
             seed += 1;
         }
         Oracle::shared().count(&table).is_some() && is_replaced()

@@ -6,7 +6,6 @@ use weir_tests::{Oracle, SpanIds, Spark, Table, Weir};
 
 use crate::compaction::{compact, ingest, json, verified};
 use crate::pipeline::{Catalog, LIMIT, Pipeline, refused};
-use crate::tables::add;
 
 /// Changes the spans' table, and gives what the command said of it.
 fn evolve(pipeline: &Pipeline, changes: &[&str]) -> Value {
@@ -122,7 +121,7 @@ fn old_and_new_files_give_the_same_answers_in_every_engine_and_compaction_keeps_
     let old = answers(&pipeline);
     assert_eq!(old[0][0], json!([made.count, made.count, made.count, old[0][0][3], 0, 0]).as_array().cloned().unwrap());
     // The plugin gives what it gave; it goes where it belongs, and what was dropped stays away.
-    add(&mut made, &ingest(&pipeline, 3..5));
+    made += ingest(&pipeline, 3..5);
     assert_eq!(Oracle::shared().span_ids(&table), made);
     assert_eq!(columns(&evolve(&pipeline, &["--comment", "region=which"])["after"]), columns(&done["after"]));
     let new = answers(&pipeline);
@@ -135,7 +134,7 @@ fn old_and_new_files_give_the_same_answers_in_every_engine_and_compaction_keeps_
         &["--partition-by", "day(timestamp), bucket(8, trace_id)", "--sort-by", "trace_id, timestamp desc"],
     );
     assert_eq!(answers(&pipeline), new);
-    add(&mut made, &ingest(&pipeline, 5..7));
+    made += ingest(&pipeline, 5..7);
     assert_eq!(Oracle::shared().span_ids(&table), made);
     let files = Oracle::shared().files(&table);
     let new_files = files.len() as u64 - old_files;
@@ -184,9 +183,9 @@ fn a_running_pipeline_goes_on_through_every_change_in_every_catalog() {
         ];
         for (seed, change) in (2..).zip(changes) {
             // Before, while and after it commits.
-            add(&mut made, &pipeline.produce(seed, 8, 50));
+            made += pipeline.produce(seed, 8, 50);
             evolve(&pipeline, change);
-            add(&mut made, &pipeline.produce(100 + seed, 8, 50));
+            made += pipeline.produce(100 + seed, 8, 50);
             until(&mut running, &made);
         }
         let log = running.log();

@@ -22,10 +22,7 @@ fn kill_9_in_the_middle_of_a_run_loses_and_doubles_nothing() {
         } else {
             weir.wait(LIMIT, || pipeline.lake().join("telemetry/traces/data").exists());
         }
-        let more = pipeline.produce(u64::from(kill) + 2, 60, 200);
-        made.count += more.count;
-        made.distinct += more.distinct;
-        made.xor ^= more.xor;
+        made += pipeline.produce(u64::from(kill) + 2, 60, 200);
         weir.kill9();
     }
     pipeline.run_well();
@@ -44,23 +41,18 @@ fn committed(pipeline: &Pipeline) -> usize {
 fn processes_of_one_group_share_the_partitions_and_the_rows_stay_single() {
     let pipeline = Pipeline::new("three-processes", 6);
     let mut made = pipeline.produce(1, 30, 100);
-    let mut add = |more: weir_tests::SpanIds| {
-        made.count += more.count;
-        made.distinct += more.distinct;
-        made.xor ^= more.xor;
-    };
     let mut first = pipeline.start();
     first.wait(LIMIT, || committed(&pipeline) > 3);
     let mut second = pipeline.start();
     let mut third = pipeline.start();
     for seed in 2..12 {
-        add(pipeline.produce(seed, 30, 100));
+        made += pipeline.produce(seed, 30, 100);
     }
     second.wait(LIMIT, || acked(&pipeline) > 200);
     first.kill9();
-    add(pipeline.produce(20, 30, 100));
+    made += pipeline.produce(20, 30, 100);
     assert_eq!(third.stop().code(), Some(0), "{}", third.log());
-    add(pipeline.produce(21, 30, 100));
+    made += pipeline.produce(21, 30, 100);
     let wanted = made.clone();
     until("all rows", LIMIT, || (Oracle::shared().span_ids(&pipeline.traces()).count >= wanted.count).then_some(()));
     assert_eq!(second.stop().code(), Some(0), "{}", second.log());
@@ -85,16 +77,11 @@ fn a_process_that_sleeps_through_its_session_wakes_up_fenced() {
     let more = pipeline.produce(2, 40, 100);
     sleeper.pause();
     let mut other = pipeline.start();
-    made.count += more.count;
-    made.distinct += more.distinct;
-    made.xor ^= more.xor;
+    made += more;
     let wanted = made.count;
     other.wait(LIMIT, || Oracle::shared().span_ids(&pipeline.traces()).count >= wanted);
     sleeper.resume();
-    let last = pipeline.produce(3, 40, 100);
-    made.count += last.count;
-    made.distinct += last.distinct;
-    made.xor ^= last.xor;
+    made += pipeline.produce(3, 40, 100);
     let wanted = made.count;
     other.wait(LIMIT, || Oracle::shared().span_ids(&pipeline.traces()).count >= wanted);
     assert_eq!(sleeper.stop().code(), Some(0), "{}", sleeper.log());

@@ -6,6 +6,7 @@ use std::process::Output;
 use weir_tests::{Kafka, Oracle, Rest, Table};
 
 use crate::pipeline::{Catalog, Pipeline, said};
+use crate::tables::{assert_once, events, produce, two_tables};
 
 /// What a contradiction is told as, in `golden/fail-closed`: with what differs from run to run blotted out. `WEIR_ACCEPT`
 /// writes it.
@@ -75,19 +76,36 @@ fn a_rollback_stops_the_pipeline_and_a_flag_fills_what_is_missing() {
     let table = Table::rest(&rest.uri(), "telemetry.traces");
     let mut made = pipeline.produce(1, 10, 10);
     pipeline.run_well();
-    let more = pipeline.produce(2, 10, 10);
-    made.count += more.count;
-    made.distinct += more.distinct;
-    made.xor ^= more.xor;
+    made += pipeline.produce(2, 10, 10);
     pipeline.run_well();
-    Oracle::shared().python(
-        Some(&table),
-        "t = load(at)\nt.manage_snapshots().rollback_to_snapshot(t.current_snapshot().parent_snapshot_id).commit()\nresult = 0",
-    );
+    roll_back(&table, "t.current_snapshot().parent_snapshot_id");
     golden("rollback", &pipeline, &pipeline.run(&[]));
     let output = pipeline.run(&["--accept-rollback"]);
-    assert!(output.status.success(), "{}", crate::pipeline::said(&output));
+    assert!(output.status.success(), "{}", said(&output));
     assert_eq!(Oracle::shared().span_ids(&table), made);
+}
+
+fn roll_back(table: &Table, to: &str) {
+    let code = format!("t = load(at)\nt.manage_snapshots().rollback_to_snapshot({to}).commit()\nresult = 0");
+    Oracle::shared().python(Some(table), &code);
+}
+
+#[test]
+fn a_rollback_of_one_of_two_tables_is_refused_until_the_first_is_rolled_back_as_far() {
+    let pipeline = two_tables("rollback-one", 1).in_catalog(Catalog::Sqlite);
+    let mut made = produce(&pipeline, 1, 10, 10);
+    pipeline.run_well();
+    made += produce(&pipeline, 2, 10, 10);
+    pipeline.run_well();
+    roll_back(&events(&pipeline), "t.snapshot_by_id(t.current_snapshot().parent_snapshot_id).parent_snapshot_id");
+    let refused = pipeline.run(&["--accept-rollback"]);
+    golden("rollback-one-table", &pipeline, &refused);
+    let told = said(&refused);
+    let (_, snapshot) = told.split_once("back too, to snapshot ").expect("names a snapshot");
+    roll_back(&pipeline.traces(), snapshot.split(',').next().expect("a number"));
+    let output = pipeline.run(&["--accept-rollback"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_once(&pipeline, &made, 2);
 }
 
 #[test]

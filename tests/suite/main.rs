@@ -17,6 +17,7 @@ mod languages;
 mod maintenance;
 mod pipeline;
 mod plugin_author;
+mod power;
 mod proof;
 mod reload;
 mod scripts;

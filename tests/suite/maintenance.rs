@@ -6,7 +6,6 @@ use weir_tests::{Oracle, Weir};
 
 use crate::compaction::verified;
 use crate::pipeline::{LIMIT, Pipeline};
-use crate::tables::add;
 
 /// A process of the pipeline with an admin port of its own.
 struct One {
@@ -56,7 +55,7 @@ fn of_several_processes_one_looks_after_the_tables_and_another_when_it_is_gone()
     for _ in 0..2 {
         let before: Vec<u64> = all.iter().map(|one| one.count("weir_compactions_total")).collect();
         weir_tests::until("a compaction", LIMIT, || {
-            add(&mut made, &pipeline.produce(seed, 12, 50));
+            made += pipeline.produce(seed, 12, 50);
             seed += 1;
             let grown = |(one, before): (&One, &u64)| one.count("weir_compactions_total") > *before;
             all.iter().zip(&before).any(grown).then_some(())

@@ -3,16 +3,10 @@
 use std::path::Path;
 
 use serde_json::Value;
-use weir_tests::{Oracle, S3, SpanIds, Spark, Table, Weir};
+use weir_tests::{Oracle, S3, Spark, Table, Weir};
 
 use crate::catalogs::s3_section;
 use crate::pipeline::{LIMIT, Pipeline, refused, said};
-
-fn add(made: &mut SpanIds, more: &SpanIds) {
-    made.count += more.count;
-    made.distinct += more.distinct;
-    made.xor ^= more.xor;
-}
 
 /// Files below a folder whose names end so.
 fn files(folder: &Path, ending: &str) -> Vec<std::path::PathBuf> {
@@ -52,7 +46,7 @@ fn what_kills_left_whole_is_proven_and_what_is_broken_by_hand_is_named() {
         let mut running = pipeline.start();
         let before = Oracle::shared().span_ids(&pipeline.traces()).count;
         running.wait(LIMIT, || Oracle::shared().span_ids(&pipeline.traces()).count > before);
-        add(&mut made, &pipeline.produce(seed, 30, 100));
+        made += pipeline.produce(seed, 30, 100);
         running.kill9();
     }
     pipeline.run_well();
@@ -130,7 +124,7 @@ fn what_a_killed_writer_leaves_is_found_and_deleted_and_the_table_reads_right() 
     assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), made);
     // The records of the epoch that was killed are read again.
     pipeline.run_well();
-    add(&mut made, &more);
+    made += more;
     assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), made);
     shown(&["verify", &file], &["telemetry.traces: proven"]);
     refused(

@@ -257,7 +257,7 @@ fn of_two_tables_each_record_is_one_plugins_although_processes_die_between_their
             if weir.ended().is_some() {
                 break;
             }
-            tables::add(&mut made, &tables::produce(pipeline, 1000 * u64::from(life) + seed + 2, 10, 50));
+            made += tables::produce(pipeline, 1000 * u64::from(life) + seed + 2, 10, 50);
             letters += 2;
             let path = format!("/pipelines/{}/plugin", pipeline.name);
             let version = rows_per_event(1 + 2 * life + (seed as u8 + 1) % 2);

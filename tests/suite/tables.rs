@@ -43,12 +43,6 @@ pub(crate) fn produce_with(
 /// One comes to each partition with each call of [`produce`], before the spans.
 pub(crate) const UNREADABLE: &str = "not json";
 
-pub(crate) fn add(made: &mut SpanIds, more: &SpanIds) {
-    made.count += more.count;
-    made.distinct += more.distinct;
-    made.xor ^= more.xor;
-}
-
 /// What is wrong with the tables: PyIceberg counts, the spans say what events there must be, and the topic what letters.
 pub(crate) fn assert_once(pipeline: &Pipeline, made: &SpanIds, letters: usize) {
     let oracle = Oracle::shared();
@@ -101,14 +95,14 @@ fn two_tables_and_dead_letters_are_filled_once_although_the_process_is_killed_ag
         } else {
             weir.wait(LIMIT, || pipeline.lake().join("telemetry/events/data").exists());
         }
-        add(&mut made, &produce(&pipeline, kill + 2, 40, 100));
+        made += produce(&pipeline, kill + 2, 40, 100);
         letters += 2;
         weir.kill9();
     }
     // Then a death between the commits of two tables, three times: before the events, before the spans.
     for at in [1, 2, 2] {
         let mut weir = start_with(&pipeline, &format!("secondary-committed:{at}"), &[]);
-        add(&mut made, &produce(&pipeline, 10 + letters as u64, 40, 100));
+        made += produce(&pipeline, 10 + letters as u64, 40, 100);
         letters += 2;
         assert!(!weir.wait_end(LIMIT).success(), "{}", weir.log());
     }
@@ -121,7 +115,7 @@ fn a_table_that_is_ahead_takes_its_rows_from_the_plugin_before_which_is_kept_or_
     let mut pipeline = two_tables("other-plugin", 1);
     let mut made = produce(&pipeline, 1, 20, 100);
     pipeline.run_well();
-    add(&mut made, &produce(&pipeline, 2, 20, 100));
+    made += produce(&pipeline, 2, 20, 100);
     let mut weir = start_with(&pipeline, "secondary-committed:2", &[]);
     assert!(!weir.wait_end(LIMIT).success(), "{}", weir.log());
     assert!(Oracle::shared().count(&events(&pipeline)) > Some(0));
@@ -135,7 +129,7 @@ fn a_table_that_is_ahead_takes_its_rows_from_the_plugin_before_which_is_kept_or_
     pipeline.run_well();
     assert_once(&pipeline, &made, 2);
     // Once more, and on with what is configured.
-    add(&mut made, &produce(&pipeline, 3, 20, 100));
+    made += produce(&pipeline, 3, 20, 100);
     let mut weir = start_with(&pipeline, "secondary-committed:2", &[]);
     assert!(!weir.wait_end(LIMIT).success(), "{}", weir.log());
     pipeline.plugin = former;
@@ -170,7 +164,7 @@ fn a_table_that_is_gone_begins_again_where_the_first_one_stands() {
     std::fs::remove_dir_all(pipeline.lake().join("telemetry/events")).expect("the table was there");
     let later = produce(&pipeline, 2, 10, 100);
     pipeline.run_well();
-    add(&mut made, &later);
+    made += later;
     assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), made);
     // The events of the later spans and no others.
     let ids = |table: &Table, code: &str| Oracle::shared().python(Some(table), code);

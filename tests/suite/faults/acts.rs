@@ -8,7 +8,7 @@ use weir_tests::{Network, Oracle, Proxy, SpanIds, Spark, SparkSession, Weir, fil
 
 use super::trial::{Trial, command, is_met, stop};
 use crate::pipeline::{Catalog, LIMIT, refused, said};
-use crate::tables::{add, start_with};
+use crate::tables::start_with;
 
 /// Records that make the plugin trap, loop and eat memory, and a kill among them.
 pub(super) fn guest(trial: &mut Trial) {
@@ -111,7 +111,7 @@ pub(super) fn twice(trial: &mut Trial) {
 fn append(trial: &mut Trial) {
     let id = trial.seed + 0xff;
     Oracle::shared().append(&trial.pipeline.traces(), &[json!({"span_id": format!("{id:016x}")})]);
-    add(&mut trial.made, &SpanIds { count: 1, distinct: 1, xor: id });
+    trial.made += SpanIds { count: 1, distinct: 1, xor: id };
     trial.is_foreign = true;
 }
 
@@ -172,7 +172,7 @@ pub(super) fn foreign_while_stopped(trial: &mut Trial) {
     match trial.seed % 3 {
         0 => {
             spark.sql(&format!("INSERT INTO {} (span_id) VALUES ('{id:016x}')", place(trial)));
-            add(&mut trial.made, &SpanIds { count: 1, distinct: 1, xor: id });
+            trial.made += SpanIds { count: 1, distinct: 1, xor: id };
         }
         1 => {
             call(trial, &spark, "rewrite_data_files", ", options => map('rewrite-all', 'true')");
