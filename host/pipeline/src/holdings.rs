@@ -4,6 +4,7 @@
 //! whatever is killed in between leaves the others ahead by at most one epoch, and never behind.
 
 mod begin;
+mod rolled_back;
 mod take;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,8 @@ use crate::work::Known;
 /// What the operator allows that Weir would refuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accept {
-    /// A table was rolled back: go on from the newest snapshot of the pipeline that is left.
+    /// A table was rolled back: go on from the newest snapshot of the pipeline that is left. Refused where rows of another
+    /// table than the primary would be missing, unless `lost_records` allows that.
     pub rollback: bool,
     /// A topic was deleted and made again: begin it anew at its oldest record.
     pub new_topic: bool,

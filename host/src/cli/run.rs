@@ -40,7 +40,8 @@ pub(super) struct Arguments {
 #[derive(clap::Args, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
 struct AcceptArguments {
-    /// A table was rolled back: go on from the newest snapshot of the pipeline that is left.
+    /// A table was rolled back: go on from the newest snapshot of the pipeline that is left. Refused where that would leave
+    /// a hole: another table than the first one was rolled back, and the first one was not, or not as far.
     #[arg(long)]
     accept_rollback: bool,
     /// A topic was deleted and made again: begin it at its oldest record.
@@ -49,7 +50,8 @@ struct AcceptArguments {
     /// The brokers belong to another cluster than the table's offsets: begin there.
     #[arg(long)]
     accept_new_cluster: bool,
-    /// Records are gone before they were read, or the log ends early: go on from what is there.
+    /// Records are gone before they were read, the log ends early, or a rollback took rows that will not be made again: go
+    /// on from what is there.
     #[arg(long)]
     accept_lost_records: bool,
     /// Another pipeline writes the same topic into the same table.

@@ -23,6 +23,7 @@ impl<T: Table, C: Clock> Holdings<T, C> {
     /// # Errors
     /// Fatal: every case that fails closed.
     pub async fn take<S: Source>(&self, source: &S, wanted: &[TopicPartition], turn: u64) -> Result<Vec<Taken>, Error> {
+        self.check_rolled_back().await?;
         let holder = self.holder(turn);
         let mut by_topic: BTreeMap<Arc<str>, Vec<&TopicPartition>> = BTreeMap::new();
         for partition in wanted {

@@ -139,7 +139,12 @@ impl SimTableState {
 
     /// Makes the ancestor `back` steps from the head the head. The snapshots after it stay in the metadata.
     pub(super) fn roll_back(&mut self, back: usize) {
-        self.meta.current = Some(self.ancestry().0[back].id);
+        self.roll_back_to(self.ancestry().0[back].id);
+    }
+
+    /// Makes an ancestor of the head the head.
+    pub(super) fn roll_back_to(&mut self, id: i64) {
+        self.meta.current = Some(id);
         self.meta.version += 1;
     }
 
