@@ -69,7 +69,7 @@ fn replaced(kafka: &Kafka, weir: &Path, name: &str, reloads: usize, more: &str, 
     let file = folder.join("plugin.wasm");
     std::fs::write(&file, make(0)).unwrap();
     let mut running = start(kafka, weir, &folder, port, more);
-    let (stop, stopped) = mpsc::channel();
+    let (stop, stopped) = mpsc::sync_channel(1);
     let steps = std::thread::scope(|scope| {
         scope.spawn(move || load(kafka, &stopped));
         until("the first rows", LIMIT, || status(port)["rows"].as_u64().filter(|rows| *rows > 0));
