@@ -6,8 +6,8 @@ use weir_pipeline::transform::TableSchema;
 use weir_wasm::{ChainError, Engine, Limits, Link, Plugin, PluginError, Setting, Signal, WasmStage};
 
 use crate::assemble::{Refusal, Wishes, worker_count};
-use crate::config::{self, Diagnostic, Pipeline, Transform};
-use crate::plugins;
+use crate::config::{self, Diagnostic, Origin, Pin, Pipeline, Transform};
+use crate::plugins::{self, FindError};
 
 /// What a chain of plugins may look like, for whoever wrote another one.
 const ORDER: &str = "the order is: any number of otlp-to-otlp plugins, one otlp-to-arrow (flatten-spans, flatten-logs, \
@@ -48,8 +48,9 @@ pub fn load_chain(engine: &Engine, pipeline: &Pipeline, wishes: &Wishes) -> Resu
 pub fn stage(engine: &Engine, pipeline: &Pipeline, path: &[PathBuf]) -> Result<WasmStage, Box<Diagnostic>> {
     let mut links = Vec::new();
     for transform in &pipeline.transforms {
-        let plugin = plugins::load(engine, &transform.plugin, path);
-        let plugin = plugin.map_err(|e| Box::new(transform.origin.diagnostic(e.to_string(), None)))?;
+        let (plugin, pin) = (&transform.plugin, &transform.pin);
+        let plugin = plugins::load_pinned(engine, plugin, pin, pipeline.require_pinned, path);
+        let plugin = plugin.map_err(|e| Box::new(mistake(&e, &transform.origin, pin)))?;
         links.push(link(plugin, transform));
     }
     WasmStage::chain(signal(pipeline.source.signal), links).map_err(|ChainError { link, error, given }| {
@@ -60,6 +61,28 @@ pub fn stage(engine: &Engine, pipeline: &Pipeline, path: &[PathBuf]) -> Result<W
         let origin = pipeline.transforms.get(link).map_or(&pipeline.origin, |transform| &transform.origin);
         Box::new(origin.diagnostic(error.to_string(), help))
     })
+}
+
+/// Every plugin of a pipeline, live or shadow, that has not the content which its file asks for.
+pub fn pin_mistakes(pipeline: &Pipeline, path: &[PathBuf]) -> Vec<Diagnostic> {
+    let named = |transform: &Transform| {
+        let shadow = transform.shadow.clone().map(|shadow| (shadow, transform.shadow_pin.clone()));
+        [Some((transform.plugin.clone(), transform.pin.clone())), shadow]
+    };
+    let named = pipeline.transforms.iter().flat_map(named).flatten();
+    let mistakes =
+        named.filter_map(|(plugin, pin)| match plugins::check_pin(&plugin, &pin, pipeline.require_pinned, path) {
+            Err(e @ (FindError::Another { .. } | FindError::Unpinned { .. })) => Some(mistake(&e, pin.origin(), &pin)),
+            _ => None,
+        });
+    mistakes.collect()
+}
+
+/// What is wrong with a plugin's content is said where the file speaks of that.
+fn mistake(error: &FindError, transform: &Origin, pin: &Pin) -> Diagnostic {
+    let help = error.help();
+    let origin = if help.is_some() { pin.origin() } else { transform };
+    origin.diagnostic(error.to_string(), help)
 }
 
 fn link(plugin: Plugin, transform: &Transform) -> Link {

@@ -26,7 +26,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
-use weir_wasm::Engine;
+use weir_wasm::{CompileLimits, Compiler, Engine};
 
 use crate::assemble::Refusal;
 use crate::config::{Pipeline, Report, Surroundings};
@@ -73,6 +73,9 @@ enum Command {
     Plugin(plugin::Arguments),
     /// Writes realistic traces to a topic.
     Generate(generate::Arguments),
+    /// Compiles the component at standard input for the process that asks.
+    #[command(name = "compile-component", hide = true)]
+    Compile,
 }
 
 /// Why a command ends without having done its work.
@@ -148,6 +151,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(a) => demo::run(a, output).await,
         Command::Status(a) => status::run(a, output).await,
         Command::Verify(a) => verify::run(a, output).await,
+        Command::Compile => compile(),
         Command::DeadLetters(a) => dead_letters::run(a, output).await,
         Command::Table(a) => table::run(a, output).await,
         Command::Query(a) => query::run(a, output).await,
@@ -211,8 +215,28 @@ fn refused_property(name: &str) -> Option<String> {
 }
 
 /// The engine, with compiled plugins kept in the user's cache.
+/// Runs plugins, and has them compiled by this program in a process of its own.
 fn engine() -> Result<Engine, Failure> {
-    Engine::new(cache_folder().map(|folder| folder.join("compiled"))).map_err(Failure::failed)
+    let engine = Engine::new(cache_folder().map(|folder| folder.join("compiled"))).map_err(Failure::failed)?;
+    // The program that is running, though its file may have been replaced meanwhile.
+    Ok(engine
+        .with_compiler(Compiler { program: "/proc/self/exe".into(), arguments: vec!["compile-component".to_owned()] }))
+}
+
+fn compile() -> Result<(), Failure> {
+    let limits = CompileLimits::default();
+    #[cfg(debug_assertions)]
+    let limits = CompileLimits { cpu: compile_cpu().unwrap_or(limits.cpu), ..limits };
+    weir_wasm::compile(limits).map_err(|why| {
+        let _ = writeln!(std::io::stderr(), "{why}");
+        Failure::Shown(1)
+    })
+}
+
+/// For tests, in builds with debug assertions only: a shorter time, in milliseconds.
+#[cfg(debug_assertions)]
+fn compile_cpu() -> Option<std::time::Duration> {
+    std::env::var("WEIR_COMPILE_CPU_MS").ok()?.parse().ok().map(std::time::Duration::from_millis)
 }
 
 fn cache_folder() -> Option<PathBuf> {

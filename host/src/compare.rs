@@ -134,12 +134,21 @@ fn refusals(found: &mut Comparison, name: &str, was: &Applied, is: &Applied) -> 
         (None, None) => return true,
         (None, Some(refused)) => found.refused.add(1, || format!("{name}: {}", refused.reason)),
         (Some(refused), None) => found.taken.add(1, || format!("{name}: {}", refused.reason)),
-        (Some(was), Some(is)) if was.reason != is.reason => {
+        (Some(was), Some(is)) if without_plugin(&was.reason) != without_plugin(&is.reason) => {
             found.other_reason.add(1, || format!("{name}: {} -> {}", was.reason, is.reason));
         }
         _ => {}
     }
     false
+}
+
+/// A reason but for the name of the plugin that it begins with, which differs where nothing else does.
+fn without_plugin(reason: &str) -> (&str, &str) {
+    let (kind, rest) = match reason.split_once("plugin ") {
+        Some((kind, rest)) if kind.is_empty() || kind.ends_with(": ") => (kind, rest),
+        _ => return (reason, ""),
+    };
+    (kind, rest.find([',', ':']).map_or("", |at| &rest[at..]))
 }
 
 fn alone(place: &TopicPartition, record: &Record) -> Batch {
@@ -253,7 +262,8 @@ fn columns(was: &TableSchema, is: &TableSchema, lines: &mut Vec<String>) {
     lines.extend(added.map(|field| format!("{table}: + {}", column(field))));
 }
 
-fn column(field: &FieldRef) -> String {
+/// A column as tables have it: name, type, and whether it is required.
+pub(crate) fn column(field: &FieldRef) -> String {
     let mut text = format!("{} {}", field.name(), plain_field(field).data_type());
     if !field.is_nullable() {
         let _ = write!(text, " not null");

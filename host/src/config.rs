@@ -14,6 +14,7 @@ mod flaw;
 mod layout;
 mod location;
 mod mask;
+mod pin;
 mod pipeline;
 mod property;
 mod quantity;
@@ -30,6 +31,7 @@ pub use catalog::{Catalog, RestAuth, RestCatalog};
 pub use diagnostic::{Diagnostic, Report};
 pub use layout::{Direction, FieldTransform, Nulls, PartitionField, SortField};
 pub use location::Location;
+pub use pin::Pin;
 pub use pipeline::{
     Admin, Buffer, Compaction, Component, DeadLetter, Encoding, Expiry, IcebergSink, KafkaSource, Limits, Maintenance,
     Origin, Percent, Pipeline, PluginRef, S3, Setting, Signal, Start, Table, TableName, Transform,

@@ -183,6 +183,13 @@ impl Reloader {
             return Err(Outcome::Refused(format!("the pipeline has no plugin {name}; it has {names}")));
         };
         transforms[at].plugin = PluginRef::Given(name, component);
+        // What the file says now counts, although what is live may be of before.
+        if let Some(said) =
+            self.pipeline.transforms.get(at).filter(|_| self.pipeline.transforms.len() == self.live.len())
+        {
+            transforms[at].pin = said.pin.clone();
+            transforms[at].may_drop_columns = said.may_drop_columns;
+        }
         Ok(transforms)
     }
 
@@ -194,7 +201,9 @@ impl Reloader {
         let but = (limits(&transforms) == limits(&self.live)).then(|| self.digests.clone());
         let loaded = candidate::load(self.engine.clone(), pipeline, self.wishes.clone(), but);
         let Some(chain) = loaded.await.map_err(Outcome::Refused)? else { return Err(Outcome::Same) };
-        candidate::check_tables(&self.tables, &chain.tables, &self.holdings.tables).await.map_err(Outcome::Refused)?;
+        let may_drop = transforms.iter().any(|transform| transform.may_drop_columns);
+        let checked = candidate::check_tables(&self.tables, &chain.tables, &self.holdings.tables, may_drop);
+        checked.await.map_err(Outcome::Refused)?;
         if canary > 0 {
             let codec = candidate::uncounted_codec(&self.pipeline);
             let (stop, samples) = self.mirror.tap(1);

@@ -11,14 +11,13 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use weir_iceberg::table::IcebergTable;
 use weir_pipeline::chain::is_named;
 use weir_pipeline::clock::SystemClock;
 use weir_pipeline::holdings::Holdings;
 use weir_pipeline::sink::Table;
 
-use crate::config::{Component, PluginRef, Transform};
+use crate::config::{Component, Pin, PluginRef, Transform};
 use crate::plugins;
 
 #[cfg(test)]
@@ -45,7 +44,8 @@ impl Shelf {
     /// after a crash.
     pub fn keep(&self, transforms: &[Transform], plugin_path: &[PathBuf], digests: &[String]) {
         for (transform, digest) in transforms.iter().zip(digests) {
-            let kept = plugins::bytes(&transform.plugin, plugin_path).and_then(|bytes| self.put(digest, &bytes));
+            let bytes = plugins::bytes(&transform.plugin, plugin_path).map_err(io::Error::other);
+            let kept = bytes.and_then(|bytes| self.put(digest, &bytes));
             if let Err(e) = kept {
                 tracing::warn!(plugin = transform.plugin.name(), error = %e, "the component is not kept for a second pass");
             }
@@ -62,7 +62,9 @@ impl Shelf {
             let digest = name.split_once('+').map_or(*name, |(component, _)| component);
             let component = Component(self.get(digest)?.into());
             let plugin = PluginRef::Given(transform.plugin.name(), component);
-            Some(Transform { plugin, ..transform.clone() })
+            // What was live then is what is wanted, whatever the file says now.
+            let pin = Pin::to(digest, &transform.origin);
+            Some(Transform { plugin, pin, ..transform.clone() })
         };
         transforms.iter().zip(&names).map(of).collect()
     }
@@ -72,7 +74,7 @@ impl Shelf {
         if path.exists() {
             return Ok(());
         }
-        if hex(bytes) != digest {
+        if plugins::sha256(bytes) != digest {
             return Err(io::Error::other("its file has changed since it was read"));
         }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
@@ -85,7 +87,7 @@ impl Shelf {
     }
 
     fn get(&self, digest: &str) -> Option<Vec<u8>> {
-        fs::read(self.path(digest)?).ok().filter(|bytes| hex(bytes) == digest)
+        fs::read(self.path(digest)?).ok().filter(|bytes| plugins::sha256(bytes) == digest)
     }
 
     /// A digest comes from a table: it must not lead out of the folder.
@@ -106,10 +108,6 @@ impl Shelf {
         let surplus = kept.len().saturating_sub(KEPT_MAX);
         kept.iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The chains, other than the live one, that further data tables name for records that the primary has not. What cannot

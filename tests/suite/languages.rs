@@ -318,3 +318,21 @@ fn the_sdk_for_go_passes_its_own_tests() {
     let output = go.output().expect("go runs: install Go 1.25 or later");
     assert!(output.status.success(), "{}", said(&output));
 }
+
+#[test]
+fn a_trap_is_told_with_plugin_function_record_and_the_guests_own_functions() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/collector/traces.json");
+    for (language, act, told) in [
+        (LANGUAGES[0], "null", ["uninitialized element; in ", "call_nobody < ", "transform"]),
+        (LANGUAGES[0], "wild", ["out of bounds memory access; in ", "read_far_away < ", "transform"]),
+        (LANGUAGES[0], "deep", ["in dig < dig < dig", "dig", "dig"]),
+        (LANGUAGES[1], "beyond", ["index out of range [", "main.readBeyond", "main.go:"]),
+        (LANGUAGES[1], "nil", ["nil pointer dereference", "main.readNothing", "main.go:"]),
+    ] {
+        let name = format!("mistakes-{}", language.name);
+        let plugin = language.built(&format!("tests/guests/{name}")).display().to_string();
+        let output = Weir::output(&["invoke", &plugin, sample, "--calls", "1", "--set", &format!("act={act}")]);
+        let place = format!("trap: plugin {name}, step 1 of 2, transform of sample/0@0: ");
+        refused(&output, 1, &[&place, told[0], told[1], told[2]]);
+    }
+}

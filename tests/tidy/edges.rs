@@ -33,6 +33,7 @@ const INTERNAL: &[(&str, &[&str])] = &[
             "flatten-spans",
             "flatten-logs",
             "flatten-metrics",
+            "redact-attributes",
             "drop-health-checks",
         ],
     ),

@@ -11,6 +11,7 @@ const TOP_LEVEL: &[&str] = &[
     "LICENSE",
     "README.md",
     "clippy.toml",
+    "deny.toml",
     "guest-sdk",
     "host",
     "pipelines",

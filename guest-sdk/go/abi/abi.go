@@ -5,6 +5,10 @@
 package abi
 
 import (
+	"path"
+	"runtime"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"weir"
@@ -131,3 +135,53 @@ var line [1024]byte
 func lendLine(at unsafe.Pointer, length uint32)
 
 func init() { lendLine(unsafe.Pointer(&line), uint32(len(line))) }
+
+// The functions of a panic that are told.
+const frames = 8
+
+// Explain is deferred by what the host calls: it says what a panic is about, and where, as an error, which becomes part
+// of the trap's text. The runtime's own words are warnings in the log.
+func Explain() {
+	why := recover()
+	if why == nil {
+		return
+	}
+	weir.Log(weir.Error, words(why)+place())
+	panic(why)
+}
+
+func words(why any) string {
+	switch why := why.(type) {
+	case error:
+		return why.Error()
+	case string:
+		return why
+	case interface{ String() string }:
+		return why.String()
+	}
+	return "a panic with a value that is no text"
+}
+
+// place is where a panic began and how it came there, innermost first, without the runtime's part and Weir's.
+func place() string {
+	var counters [64]uintptr
+	stack := runtime.CallersFrames(counters[:runtime.Callers(1, counters[:])])
+	text, told := "", 0
+	for isInside := false; told < frames; {
+		frame, more := stack.Next()
+		isRuntime := strings.HasPrefix(frame.Function, "runtime.")
+		isInside = isInside || isRuntime
+		if isInside && !isRuntime {
+			if strings.HasPrefix(frame.Function, "weir/") && strings.HasSuffix(frame.File, "guest.go") {
+				break
+			}
+			text += [2]string{"; at ", " < "}[min(told, 1)]
+			text += frame.Function + " (" + path.Base(frame.File) + ":" + strconv.Itoa(frame.Line) + ")"
+			told++
+		}
+		if !more {
+			break
+		}
+	}
+	return text
+}

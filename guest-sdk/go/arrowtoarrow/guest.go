@@ -54,6 +54,7 @@ type (
 
 //go:wasmexport weir:plugin/arrow-to-arrow@0.1.0#configure
 func exportConfigure(settings, length, list, tables uint32) uint32 {
+	defer abi.Explain()
 	given := abi.Settings(settings, length)
 	var read []GivenTable
 	for _, table := range abi.List[givenTable](list, tables) {
@@ -117,6 +118,7 @@ func keepTables() abi.Span {
 
 //go:wasmexport weir:plugin/arrow-to-arrow@0.1.0#transform
 func exportTransform(list, length uint32) uint32 {
+	defer abi.Explain()
 	if plugin == nil {
 		return abi.Answer(errors.New("transform was called before configure"), struct{}{})
 	}

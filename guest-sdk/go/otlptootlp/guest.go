@@ -44,6 +44,7 @@ type (
 
 //go:wasmexport weir:plugin/otlp-to-otlp@0.1.0#configure
 func exportConfigure(settings, length uint32) uint32 {
+	defer abi.Explain()
 	given := abi.Settings(settings, length)
 	abi.Release()
 	made, err := NewRewriter(configure, given)
@@ -53,6 +54,7 @@ func exportConfigure(settings, length uint32) uint32 {
 
 //go:wasmexport weir:plugin/otlp-to-otlp@0.1.0#transform
 func exportTransform(signal, topic, topicLength uint32, partition int32, list, length uint32) uint32 {
+	defer abi.Explain()
 	messages = messages[:0]
 	for _, m := range abi.List[message](list, length) {
 		read := weir.Message{

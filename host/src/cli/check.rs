@@ -35,6 +35,11 @@ fn check_chains(pipelines: &[Pipeline], output: Format) -> Result<(), Failure> {
     let (engine, path) = (engine()?, plugin_path());
     let mut report = Report::default();
     for pipeline in pipelines {
+        let unwanted = chain::pin_mistakes(pipeline, &path);
+        if !unwanted.is_empty() {
+            unwanted.into_iter().for_each(|flaw| report.push(flaw));
+            continue;
+        }
         match chain::stage(&engine, pipeline, &path) {
             Ok(stage) => chain::check_tables(pipeline, stage.tables())?,
             Err(flaw) => report.push(*flaw),

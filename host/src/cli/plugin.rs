@@ -36,7 +36,7 @@ enum Command {
     Bench(bench::Arguments),
     /// Shows what two plugins make of the same records: other schemas, rows, values, refusals.
     Diff(diff::Arguments),
-    /// Shows what a plugin is: its world, imports, stubs, tables, size and digest.
+    /// Shows what a plugin is: its world, imports, stubs, tables, size, and the line that pins it.
     Inspect(inspect::Arguments),
     /// Gives a running pipeline another plugin, without stopping it. It lasts until the process ends or a file changes.
     Swap(swap::Arguments),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::catalog::Catalog;
 use super::diagnostic::{Diagnostic, Excerpt};
 use super::layout::{PartitionField, SortField};
+use super::pin::Pin;
 use super::secret::Secret;
 
 /// One source, its transforms, one sink.
@@ -21,6 +22,8 @@ pub struct Pipeline {
     pub source: KafkaSource,
     /// The plugins that records go through, in order; at least one.
     pub transforms: Vec<Transform>,
+    /// Whether every plugin from outside the binary must be pinned; not unless said.
+    pub require_pinned: bool,
     /// Where rows go.
     pub sink: IcebergSink,
     /// Where rejected records go. Without it a rejected record halts the pipeline.
@@ -120,14 +123,20 @@ pub enum Start {
 pub struct Transform {
     /// The plugin.
     pub plugin: PluginRef,
+    /// Its content, where that is pinned.
+    pub pin: Pin,
     /// Its `config`, as plugins see it.
     pub settings: Vec<Setting>,
     /// What one instance may use.
     pub limits: Limits,
     /// Batches that a plugin which is to take this one's place goes through beside it first; 3 unless said.
     pub canary: u32,
+    /// Whether one may take this one's place that no longer gives all of its columns; not unless said.
+    pub may_drop_columns: bool,
     /// A plugin that runs beside this one on a share of the batches, and whose rows go nowhere.
     pub shadow: Option<PluginRef>,
+    /// The shadow's content, where that is pinned.
+    pub shadow_pin: Pin,
     /// Where the section stands.
     pub origin: Origin,
 }

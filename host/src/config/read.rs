@@ -29,6 +29,7 @@ pub(super) fn pipeline<'a>(document: &'a Document<'a>, root: &'a DeTable<'a>) ->
     let source = nested(&root, "source", &shape::SOURCE, "kafka", &shape::KAFKA)
         .and_then(|section| source::kafka(&section, name.as_deref()));
     let transforms = transform::transforms(&root);
+    let require_pinned = root.get("require_pinned").map_or(Some(false), |item| item.boolean());
     let iceberg = nested(&root, "sink", &shape::SINK, "iceberg", &shape::ICEBERG);
     let sink = iceberg.and_then(|section| sink::iceberg(&section));
     let letters = root.section("dead_letter", &shape::DEAD_LETTER);
@@ -52,6 +53,7 @@ pub(super) fn pipeline<'a>(document: &'a Document<'a>, root: &'a DeTable<'a>) ->
         name: name?,
         source: source?,
         transforms: transforms?,
+        require_pinned: require_pinned?,
         sink,
         dead_letter,
         buffer,

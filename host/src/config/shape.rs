@@ -10,15 +10,17 @@ pub(super) struct Shape {
 
 pub(super) const ROOT: Shape = Shape {
     section: "",
-    keys: &["name", "source", "transform", "sink", "dead_letter", "buffer", "maintenance", "admin"],
+    keys: &["name", "require_pinned", "source", "transform", "sink", "dead_letter", "buffer", "maintenance", "admin"],
 };
 pub(super) const SOURCE: Shape = Shape { section: "source", keys: &["kafka"] };
 pub(super) const KAFKA: Shape = Shape {
     section: "source.kafka",
     keys: &["brokers", "topics", "group", "signal", "encoding", "start", "properties"],
 };
-pub(super) const TRANSFORM: Shape =
-    Shape { section: "transform", keys: &["plugin", "config", "limits", "canary", "shadow"] };
+pub(super) const TRANSFORM: Shape = Shape {
+    section: "transform",
+    keys: &["plugin", "sha256", "config", "limits", "canary", "may_drop_columns", "shadow", "shadow_sha256"],
+};
 pub(super) const LIMITS: Shape = Shape { section: "transform.limits", keys: &["memory", "deadline", "output"] };
 pub(super) const SINK: Shape = Shape { section: "sink", keys: &["iceberg"] };
 pub(super) const ICEBERG: Shape =
@@ -79,7 +81,7 @@ pub(super) fn example(key: &str) -> &'static str {
         "memory" | "output" | "max" => "\"64MiB\"",
         "max_rejected" => "\"50%\"",
         "listen" => "\"127.0.0.1:9464\"",
-        "path_style" | "remote_swaps" => "true",
+        "path_style" | "remote_swaps" | "require_pinned" | "may_drop_columns" => "true",
         "canary" => "3",
         _ => "\"…\"",
     }

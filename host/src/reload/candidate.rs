@@ -11,7 +11,11 @@ use weir_wasm::{Engine, WasmStage};
 use crate::assemble::{Refusal, Wishes, codec};
 use crate::chain::{Chain, load_chain};
 use crate::codec::OtlpCodec;
+use crate::compare;
 use crate::config::Pipeline;
+
+#[cfg(test)]
+mod tests;
 
 /// How often a catalog that does not answer is asked again, a second apart: long enough for it to be started anew.
 const ATTEMPTS_MAX: u32 = 60;
@@ -47,7 +51,8 @@ fn warm_up(stage: &mut WasmStage) -> Result<(), String> {
     called.map(drop).map_err(|failure| format!("it fails at a message without content: {failure}"))
 }
 
-/// Whether a candidate fills the tables that the pipeline has, and its rows fit, or would if columns were added.
+/// Whether a candidate fills the tables that the pipeline has, and its rows fit, or would if columns were added; and
+/// whether it gives every column that the live plugins give, as the same type.
 ///
 /// # Errors
 /// What does not fit.
@@ -55,6 +60,7 @@ pub(super) async fn check_tables(
     live: &[TableSchema],
     wanted: &[TableSchema],
     tables: &[IcebergTable],
+    may_drop_columns: bool,
 ) -> Result<(), String> {
     let names = |schemas: &[TableSchema]| schemas.iter().map(|s| s.name.clone()).collect::<Vec<_>>().join(", ");
     if names(live) != names(wanted) {
@@ -66,6 +72,29 @@ pub(super) async fn check_tables(
     }
     for (table, schema) in tables.iter().zip(wanted) {
         patiently(|| table.check_plugin(schema)).await?;
+    }
+    live.iter().zip(wanted).try_for_each(|(live, wanted)| check_columns(live, wanted, may_drop_columns))
+}
+
+/// A schema may grow. Whatever else changes is more likely a slip than meant: readers would see it, and nobody else.
+fn check_columns(live: &TableSchema, wanted: &TableSchema, may_drop_columns: bool) -> Result<(), String> {
+    let (table, given) = (&live.name, wanted.schema.fields());
+    let gone = live.schema.fields().iter().filter(|field| given.find(field.name()).is_none());
+    let gone: Vec<&str> = gone.map(|field| field.name().as_str()).collect();
+    if !gone.is_empty() && !may_drop_columns {
+        return Err(format!(
+            "it no longer gives {} of table {table}, which the live plugin gives: NULL from then on. A new start takes \
+             it, and so does may_drop_columns = true in its [[transform]]",
+            gone.join(", ")
+        ));
+    }
+    for (old, new) in live.schema.fields().iter().filter_map(|old| Some((old, given.find(old.name())?.1))) {
+        let (old, new) = (compare::column(old), compare::column(new));
+        if old != new {
+            return Err(format!(
+                "it gives the column {new} of table {table}, and the live plugin {old}: that takes a new start"
+            ));
+        }
     }
     Ok(())
 }

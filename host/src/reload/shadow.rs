@@ -24,9 +24,11 @@ impl Shadow {
             ledger.shadowed_by(None);
             return;
         }
-        let replaced = |transform: &Transform| Transform {
-            plugin: transform.shadow.clone().unwrap_or_else(|| transform.plugin.clone()),
-            ..transform.clone()
+        let replaced = |transform: &Transform| match &transform.shadow {
+            Some(shadow) => {
+                Transform { plugin: shadow.clone(), pin: transform.shadow_pin.clone(), ..transform.clone() }
+            }
+            None => transform.clone(),
         };
         let transforms = transforms.iter().map(replaced).collect();
         let pipeline = Pipeline { transforms, ..reloader.pipeline.clone() };

@@ -3,7 +3,8 @@
 //! # Why the one `unsafe` here is sound
 //!
 //! `Component::deserialize` believes what it is given: machine code. What is given to it here was written by this
-//! module, from the output of the compiler, and nobody else had the chance to change it:
+//! module, from the output of the compiler in this process or in one of this very program, and nobody else had the
+//! chance to change it:
 //!
 //! - the folder belongs to this process's user and nobody else can look into it (mode 0700), checked before each read;
 //!   whoever can write there can already run code as this user;
@@ -43,16 +44,21 @@ impl CompiledCache {
     }
 
     /// The component, compiled now or before. What is wrong with the folder costs a compilation and is logged, no more.
-    pub(crate) fn component(&self, engine: &Engine, digest: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
+    pub(crate) fn component(
+        &self,
+        engine: &Engine,
+        digest: &str,
+        compile: impl FnOnce() -> wasmtime::Result<Vec<u8>>,
+    ) -> wasmtime::Result<Component> {
         if let Err(error) = self.make_private() {
             tracing::warn!(folder = %self.folder.display(), %error, "compiled plugins are not kept");
-            return Component::from_binary(engine, bytes);
+            return deserialize(engine, &compile()?);
         }
         let path = self.folder.join(format!("{digest}-{:016x}{SUFFIX}", compatibility(engine)));
         if let Some(component) = load(engine, &path) {
             return Ok(component);
         }
-        let code = engine.precompile_component(bytes)?;
+        let code = compile()?;
         if let Err(error) = self.keep(&path, &code) {
             tracing::warn!(path = %path.display(), %error, "a compiled plugin is not kept");
         }
@@ -127,8 +133,8 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
 }
 
 #[allow(unsafe_code, reason = "the module's documentation has the argument")]
-fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` comes from this engine's compiler, either directly or through a file that only this user could
+pub(crate) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `code` comes from this program's compiler, either directly or through a file that only this user could
     // have written and whose checksum fits.
     unsafe { Component::deserialize(engine, code) }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use wasmtime::Config;
 use wasmtime::component::Component;
 
-use crate::compiled::CompiledCache;
+use crate::compiled::{self, CompiledCache};
+use crate::compiler::Compiler;
 use crate::error::PluginError;
 
 /// How often running guests are interrupted, so that the host can look at their CPU time.
@@ -24,6 +25,7 @@ const BACKTRACE_FRAMES_MAX: usize = 16;
 pub struct Engine {
     wasmtime: wasmtime::Engine,
     cache: Option<Arc<CompiledCache>>,
+    compiler: Option<Arc<Compiler>>,
 }
 
 impl Engine {
@@ -36,7 +38,13 @@ impl Engine {
         let wasmtime = wasmtime::Engine::new(&config()).map_err(|e| PluginError::Engine(format!("{e:#}")))?;
         tick(&wasmtime)?;
         let cache = cache.map(|folder| Arc::new(CompiledCache::new(folder)));
-        Ok(Self { wasmtime, cache })
+        Ok(Self { wasmtime, cache, compiler: None })
+    }
+
+    /// The same, but that components are compiled by another process, whose time and memory are limited.
+    #[must_use]
+    pub fn with_compiler(self, compiler: Compiler) -> Self {
+        Self { compiler: Some(Arc::new(compiler)), ..self }
     }
 
     /// An engine that cannot interrupt its guests: what the interruption is measured against. Nothing that users run
@@ -47,7 +55,7 @@ impl Engine {
     #[doc(hidden)]
     pub fn without_interruption() -> Result<Self, PluginError> {
         let wasmtime = wasmtime::Engine::new(config().epoch_interruption(false));
-        Ok(Self { wasmtime: wasmtime.map_err(|e| PluginError::Engine(format!("{e:#}")))?, cache: None })
+        Ok(Self { wasmtime: wasmtime.map_err(|e| PluginError::Engine(format!("{e:#}")))?, cache: None, compiler: None })
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -57,8 +65,15 @@ impl Engine {
     /// The component, from the cache where it is there. `digest` is the sha256 of `bytes`.
     pub(crate) fn compile(&self, digest: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
         match &self.cache {
-            Some(cache) => cache.component(&self.wasmtime, digest, bytes),
-            None => Component::from_binary(&self.wasmtime, bytes),
+            Some(cache) => cache.component(&self.wasmtime, digest, || self.machine_code(bytes)),
+            None => compiled::deserialize(&self.wasmtime, &self.machine_code(bytes)?),
+        }
+    }
+
+    fn machine_code(&self, bytes: &[u8]) -> wasmtime::Result<Vec<u8>> {
+        match &self.compiler {
+            Some(compiler) => compiler.compile(bytes),
+            None => self.wasmtime.precompile_component(bytes),
         }
     }
 }
@@ -69,7 +84,8 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-fn config() -> Config {
+/// What compiles and what runs components is set alike.
+pub(crate) fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)

@@ -12,6 +12,7 @@ mod answer;
 mod bindings;
 mod columns;
 mod compiled;
+mod compiler;
 mod contract;
 mod describe;
 mod digest;
@@ -34,6 +35,7 @@ mod step;
 mod usage;
 mod voice;
 
+pub use compiler::{CompileLimits, Compiler, compile};
 pub use contract::World;
 pub use describe::text as tables_text;
 pub use digest::digest;

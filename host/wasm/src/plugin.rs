@@ -47,13 +47,22 @@ impl Plugin {
     /// # Errors
     /// Every kind but those that [`WasmStage::chain`] gives.
     pub fn from_file(engine: &Engine, name: &str, path: &Path) -> Result<Self, PluginError> {
+        Self::from_bytes(engine, name, &Self::read(name, path)?)
+    }
+
+    /// A component's bytes, if they are no more than a plugin may have.
+    ///
+    /// # Errors
+    /// [`PluginError::Read`] and [`PluginError::TooLarge`].
+    pub fn read(name: &str, path: &Path) -> Result<Vec<u8>, PluginError> {
         let unreadable = |source| PluginError::Read { plugin: name.to_owned(), path: path.to_owned(), source };
         let mut file = File::open(path).map_err(unreadable)?;
         let size_bytes = file.metadata().map_err(unreadable)?.len();
         check_size(name, size_bytes)?;
         let mut bytes = Vec::new();
         file.by_ref().take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        Self::from_bytes(engine, name, &bytes)
+        check_size(name, bytes.len() as u64)?;
+        Ok(bytes)
     }
 
     /// Checks and compiles a plugin that is in memory.

@@ -186,6 +186,18 @@ impl WasmStage {
     }
 }
 
+/// The records of a call, as logs and dead letters name them.
+fn named(topic: &str, partition: i32, messages: &[Message<'_>]) -> String {
+    let offset = |message: Option<&Message<'_>>| message.map_or(0, |message| message.offset);
+    match messages {
+        [only] => format!("{topic}/{partition}@{}", only.offset),
+        several => {
+            let (first, last) = (offset(several.first()), offset(several.last()));
+            format!("{} records from {topic}/{partition}@{first} to @{last}", several.len())
+        }
+    }
+}
+
 /// A failure, and the place in the chain of the plugin that failed.
 struct At(usize, Failure);
 
@@ -206,10 +218,11 @@ impl Stage for WasmStage {
                 self.forget();
                 let Named { name, digest } = &self.names[at];
                 self.failed = Some(Arc::clone(digest));
-                match self.names.len() {
-                    1 => Err(failure),
-                    several => Err(failure.within(&format!("plugin {name}, step {} of {several}", at + 1))),
-                }
+                let step = match self.names.len() {
+                    1 => String::new(),
+                    several => format!(", step {} of {several}", at + 1),
+                };
+                Err(failure.within(&format!("plugin {name}{step}, transform of {}", named(topic, partition, messages))))
             }
         }
     }

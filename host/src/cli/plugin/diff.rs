@@ -111,6 +111,9 @@ fn instead(pipeline: &Pipeline, plugin: &str, place: Option<&str>) -> Result<Pip
         }
     };
     pipeline.transforms[at].plugin = reference;
+    // It is only looked at: the pin is for what goes live.
+    pipeline.transforms[at].pin = pipeline.transforms[at].pin.lifted();
+    pipeline.require_pinned = false;
     Ok(pipeline)
 }
 

@@ -9,7 +9,7 @@ use super::stubs;
 use crate::plugins;
 use crate::progress::{Format, line_out};
 
-/// Shows what a plugin is: its world, imports, stubs, tables, size and digest.
+/// Shows what a plugin is: its world, imports, stubs, tables, size, and the line that pins it.
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
     /// A plugin's name, or a .wasm file.
@@ -60,7 +60,8 @@ pub(super) fn show(plugin: &Plugin, stubs: &[String], tables: Option<&Result<Str
         say(format_args!("stubs    {}", stubs.join(", ")));
     }
     say(format_args!("size     {} bytes", plugin.size_bytes()));
-    say(format_args!("digest   {}", plugin.digest()));
+    // As it goes into a pipeline's [[transform]].
+    say(format_args!("pin      sha256 = \"{}\"", plugin.digest()));
     match tables {
         Some(Ok(tables)) => say(format_args!("tables   {tables}")),
         Some(Err(why)) => say(format_args!("tables   none with these settings: {why}")),

@@ -6,6 +6,7 @@ use toml::de::DeValue;
 
 use crate::config::flaw::Flaw;
 use crate::config::location::absolute;
+use crate::config::pin::{Pin, sha256};
 use crate::config::pipeline::{Limits, PluginRef, Setting, Transform};
 use crate::config::quantity;
 use crate::config::read::origin;
@@ -44,6 +45,7 @@ pub(super) fn transforms(root: &Section<'_>) -> Option<Vec<Transform>> {
 
 fn transform(section: &Section<'_>) -> Option<Transform> {
     let plugin = section.need("plugin", "write plugin = \"flatten-spans\", or the path of a .wasm file");
+    let plugin_pin = pin(section, "sha256", plugin.as_ref());
     let plugin = plugin.and_then(|item| item.parse(|text| plugin_ref(section, text)));
     let settings = match section.get("config") {
         Some(item) => settings(&item),
@@ -58,8 +60,36 @@ fn transform(section: &Section<'_>) -> Option<Transform> {
         Some(item) => item.number(0..=CANARY_MAX),
         None => Some(DEFAULT_CANARY),
     };
-    let shadow = section.parse("shadow", |text| plugin_ref(section, text));
-    Some(Transform { plugin: plugin?, settings: settings?, limits: limits?, canary: canary?, shadow, origin })
+    let may_drop_columns = section.get("may_drop_columns").map_or(Some(false), |item| item.boolean());
+    let shadow = section.get("shadow");
+    let shadow_pin = pin(section, "shadow_sha256", shadow.as_ref());
+    if let (None, Some(item)) = (&shadow, section.get("shadow_sha256")) {
+        item.flaw(Flaw::new(
+            "`shadow_sha256` pins nothing: there is no `shadow`",
+            "write shadow = \"./candidate.wasm\"",
+        ));
+    }
+    let shadow = shadow.and_then(|item| item.parse(|text| plugin_ref(section, text)));
+    Some(Transform {
+        plugin: plugin?,
+        pin: plugin_pin?,
+        settings: settings?,
+        limits: limits?,
+        canary: canary?,
+        may_drop_columns: may_drop_columns?,
+        shadow,
+        shadow_pin: shadow_pin?,
+        origin,
+    })
+}
+
+/// What `key` says of the content of the plugin that stands at `plugin`. `None` only where the document has noted why.
+fn pin(section: &Section<'_>, key: &str, plugin: Option<&Item<'_>>) -> Option<Pin> {
+    let at = |item: &Item<'_>| origin(section.document, item.key_span.start..item.span.end);
+    match section.get(key) {
+        Some(item) => Some(Pin::to(&item.parse(sha256)?, &at(&item))),
+        None => Some(Pin::none(plugin.map_or_else(|| origin(section.document, section.span()), at))),
+    }
 }
 
 /// What looks like a path is one.

@@ -127,18 +127,34 @@ fn only_the_columns_that_a_plugin_reads_reach_it() {
 #[test]
 fn a_failure_names_plugin_and_step_and_the_chain_works_on() {
     for (misbehave, kind, says) in [
-        (["panic", "", ""], "trap", "plugin hostile-otlp, step 1 of 3: "),
-        (["loop", "", ""], "deadline", "plugin hostile-otlp, step 1 of 3: "),
+        (["panic", "", ""], "trap", "plugin hostile-otlp, step 1 of 3, transform of 2 records from topic/3@7 to @8: "),
+        (
+            ["loop", "", ""],
+            "deadline",
+            "plugin hostile-otlp, step 1 of 3, transform of 2 records from topic/3@7 to @8: ",
+        ),
         (["error", "", ""], "failed", "this batch is not to its liking"),
-        (["huge", "", ""], "output", "plugin hostile-otlp, step 1 of 3: "),
+        (["huge", "", ""], "output", "plugin hostile-otlp, step 1 of 3, transform of 2 records from topic/3@7 to @8: "),
         (["too few", "", ""], "invalid", "it gave 1 outcomes, and there were 2 messages"),
         (["too many", "", ""], "invalid", "it gave 3 outcomes, and there were 2 messages"),
-        (["", "panic", ""], "trap", "plugin hostile, step 2 of 3: "),
-        (["", "wrong counts", ""], "invalid", "plugin hostile, step 2 of 3: table rows"),
+        (["", "panic", ""], "trap", "plugin hostile, step 2 of 3, transform of 2 records from topic/3@7 to @8: "),
+        (
+            ["", "wrong counts", ""],
+            "invalid",
+            "plugin hostile, step 2 of 3, transform of 2 records from topic/3@7 to @8: table rows",
+        ),
         (["", "", "panic"], "trap", "told to by 2 rows"),
-        (["", "", "loop"], "deadline", "plugin hostile-rows, step 3 of 3: "),
-        (["", "", "eat memory"], "memory", "plugin hostile-rows, step 3 of 3: "),
-        (["", "", "huge"], "output", "plugin hostile-rows, step 3 of 3: "),
+        (
+            ["", "", "loop"],
+            "deadline",
+            "plugin hostile-rows, step 3 of 3, transform of 2 records from topic/3@7 to @8: ",
+        ),
+        (
+            ["", "", "eat memory"],
+            "memory",
+            "plugin hostile-rows, step 3 of 3, transform of 2 records from topic/3@7 to @8: ",
+        ),
+        (["", "", "huge"], "output", "plugin hostile-rows, step 3 of 3, transform of 2 records from topic/3@7 to @8: "),
         (["", "", "error"], "failed", "these rows are not to its liking"),
     ] {
         let three = Three::new();
@@ -299,7 +315,7 @@ fn the_one_record_at_which_a_plugin_of_the_chain_traps_is_found_and_the_plugin_n
         assert_eq!(applied_offsets(&applied), (0..40).filter(|o| ![17, 20].contains(o)).collect::<Vec<_>>());
         let [trapped, refused] = &applied.refused[..] else { panic!("{:?}", applied.refused) };
         let plugins = [(&three.otlp, "hostile-otlp"), (&three.maker, "hostile"), (&three.rows, "hostile-rows")];
-        let named = format!("trap: plugin {}, step {} of 3: ", plugins[at].1, at + 1);
+        let named = format!("trap: plugin {}, step {} of 3, transform of t/0@17: ", plugins[at].1, at + 1);
         assert!(trapped.reason.starts_with(&named), "{}", trapped.reason);
         assert_eq!(
             (trapped.record, trapped.kind, component(trapped.plugin.as_deref())),

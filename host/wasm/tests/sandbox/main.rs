@@ -5,6 +5,7 @@ mod cache;
 mod calls;
 mod chains;
 mod configuring;
+mod handmade;
 mod kit;
 mod lies;
 mod loading;

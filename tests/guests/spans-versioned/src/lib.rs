@@ -4,7 +4,7 @@
 //! | letter | what it does |
 //! |---|---|
 //! | `a` | a row a span |
-//! | `w` | gives a column more |
+//! | `w`, `d` | gives a column more, gives one less |
 //! | `c`, `p` | refuses its settings, panics at them |
 //! | `n`, `i`, `m` | fills another table, gives a column of another type, or one more that is required |
 //! | `t`, `l` | panics or never ends at the first span |
@@ -40,6 +40,7 @@ impl Columns for Spans {
         visit.column("span_id", "In hex.", &mut self.span_id);
         match self.behaviour {
             b'i' => visit.column("version", "Of the plugin.", &mut self.text),
+            b'd' => {}
             _ => visit.column("version", "Of the plugin.", &mut self.version),
         }
         if self.behaviour == b'w' {
@@ -104,6 +105,7 @@ impl OtlpToArrow for Versioned {
                     spans.span_id.push(id.as_bytes());
                     match spans.behaviour {
                         b'i' => spans.text.push(version()),
+                        b'd' => {}
                         _ => spans.version.push(self.number),
                     }
                     if spans.behaviour == b'w' {

@@ -26,7 +26,7 @@ const COMPILERS: [(&[&str], &[&str]); 4] = [
 ];
 
 /// An exported function is called before any other code: a reactor.
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 8] = [
     "-target",
     "wasm32-wasi",
     "-mexec-model=reactor",
@@ -34,7 +34,6 @@ const FLAGS: [&str; 9] = [
     "-O3",
     "-fno-sanitize=undefined",
     "-Wl,-z,stack-size=131072",
-    "-Wl,--strip-debug",
     "-o",
 ];
 

@@ -41,8 +41,10 @@ struct Shape {
 ///
 /// # Errors
 /// The module exports no plugin, or imports what no plugin gets: each is named.
-fn of_core(mut core: Vec<u8>, stubs: Stubs) -> Result<Vec<u8>, Failure> {
-    let shape = shape(&core).map_err(|e| Failure::failed(format!("what the compiler made is damaged: {e}")))?;
+fn of_core(core: Vec<u8>, stubs: Stubs) -> Result<Vec<u8>, Failure> {
+    let damaged = |e| Failure::failed(format!("what the compiler made is damaged: {e}"));
+    let shape = shape(&core).map_err(damaged)?;
+    let mut core = without_debug_information(&core).map_err(damaged)?;
     let world = world(&shape.exports)?;
     refuse_strangers(&shape.imports)?;
     let mut wanted: Vec<String> =
@@ -57,6 +59,25 @@ fn of_core(mut core: Vec<u8>, stubs: Stubs) -> Result<Vec<u8>, Failure> {
     let functions: Vec<String> = wanted.into_iter().filter(|name| name != OWN).collect();
     stubs::note(&mut component, &functions);
     Ok(component)
+}
+
+/// The module without what debuggers read, which is much larger than the code; the names of functions stay, for traps are
+/// told with them. Linkers have a switch for that, and zig's takes the names too.
+fn without_debug_information(module: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
+    const HEADER_BYTES: usize = 8;
+    let mut kept = module[..HEADER_BYTES.min(module.len())].to_vec();
+    let mut from = kept.len();
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload?;
+        let Some((_, content)) = payload.as_section() else { continue };
+        // A section begins where the one before ends, with its kind and length.
+        let section = &module[from..content.end];
+        from = content.end;
+        if !matches!(&payload, Payload::CustomSection(custom) if custom.name().starts_with(".debug")) {
+            kept.extend_from_slice(section);
+        }
+    }
+    Ok(kept)
 }
 
 fn shape(module: &[u8]) -> Result<Shape, wasmparser::BinaryReaderError> {

@@ -33,7 +33,7 @@ pub(super) fn build(folder: &Path, stubs: Stubs) -> Result<PathBuf, Failure> {
     check_version()?;
     let core = sdk::put(folder, &SDK)?.join("core.wasm");
     let mut go = Command::new("go");
-    go.current_dir(folder).args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o"]);
+    go.current_dir(folder).args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-w", "-o"]);
     go.arg(Path::new(sdk::FOLDER).join("core.wasm")).arg(".");
     go.env("GOOS", "wasip1").env("GOARCH", "wasm").env("GOWORK", "off").stdin(Stdio::null());
     super::run_tool(go, "go")?;

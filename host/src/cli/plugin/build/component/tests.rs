@@ -2,7 +2,7 @@ use wasmparser::{Validator, WasmFeatures};
 
 use super::super::super::super::Failure;
 use super::super::super::stubs::{self, Stubs};
-use super::{inert, of_core, shape};
+use super::{inert, of_core, shape, without_debug_information};
 
 /// A core module that exports the functions of `otlp-to-otlp`, with `imports` before them.
 fn core(imports: &str) -> Vec<u8> {
@@ -82,4 +82,18 @@ fn the_stubs_call_nothing_but_the_log() {
     let imports: Vec<&str> = shape.imports.iter().map(|(module, _)| module.as_str()).collect();
     assert_eq!(imports, ["env", "weir:plugin/log@0.1.0"]);
     assert!(!shape.exports.iter().any(|name| name == "sock_send"));
+}
+
+#[test]
+fn what_debuggers_read_is_left_out_and_names_stay() {
+    let text = |module: &[u8]| String::from_utf8_lossy(module).into_owned();
+    let core = core(
+        r#"(@custom ".debug_info" (before first) "far too much") (func $named) (@custom ".debug_line" (after last) "more")
+           (@custom "producers" "\00")"#,
+    );
+    assert!(text(&core).contains("far too much"));
+    let kept = without_debug_information(&core).unwrap();
+    assert!(text(&kept).contains("named") && text(&kept).contains("producers"), "{}", text(&kept));
+    assert!(!text(&kept).contains(".debug") && !text(&kept).contains("more"), "{}", text(&kept));
+    Validator::new_with_features(WasmFeatures::all()).validate_all(&kept).unwrap();
 }
