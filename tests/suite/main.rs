@@ -18,6 +18,7 @@ mod maintenance;
 mod pipeline;
 mod plugin_author;
 mod proof;
+mod refusals;
 mod reload;
 mod scripts;
 mod security;
