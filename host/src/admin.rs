@@ -223,6 +223,7 @@ fn observe_maintenance(text: &mut Text, observed: &Observed) {
         ("weir_maintenance_orphans_total", "files left to orphan removal", &done.orphans_left, 1.0),
         ("weir_maintenance_failures_total", "work that failed or came too late", &done.failures, 1.0),
         ("weir_maintenance_seconds_total", "time that maintenance took", &done.micros, 1e-6),
+        ("weir_compaction_cpu_seconds_total", "CPU time that rewriting files took", &done.cpu_micros, 1e-6),
     ];
     for (family, help, counts, unit) in families {
         for (table, n) in counts.get() {

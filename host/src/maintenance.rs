@@ -172,6 +172,7 @@ impl Work {
             (&counted.bytes_in, done.bytes_before),
             (&counted.bytes_out, done.bytes_after),
             (&counted.orphans_left, done.left as u64),
+            (&counted.cpu_micros, u64::try_from(done.cpu.as_micros()).unwrap_or(u64::MAX)),
             (&counted.failures, (done.failed.len() + done.given_up.len()) as u64),
         ] {
             counter.add(table, n);

@@ -19,6 +19,7 @@ mod pipeline;
 mod plugin_author;
 mod power;
 mod proof;
+mod refusals;
 mod reload;
 mod scripts;
 mod security;

@@ -13,6 +13,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use iceberg::TableIdent;
 
@@ -108,6 +109,8 @@ pub struct Compaction {
     pub untouched: usize,
     /// Live files of older partition specs, which stay as they are.
     pub older_specs: usize,
+    /// CPU time of reading, merging, writing and comparing rows, of groups that came to nothing too.
+    pub cpu: Duration,
     /// The snapshots that were made.
     pub commits: Vec<i64>,
     /// Groups that lost a file to somebody else, and why nothing was changed.
@@ -204,7 +207,7 @@ pub async fn compact(
     let mut ready: Vec<Ready> = Vec::new();
     for group in selection.groups {
         let name = group.name();
-        match workshop.rewrite(group).await {
+        match workshop.rewrite(group, &mut done.cpu).await {
             Ok(group) => ready.push(group),
             Err(CompactError::Stopped) => {
                 // What is done already is worth its commit.

@@ -129,6 +129,8 @@ pub struct Maintenance {
     pub failures: Labelled,
     /// Microseconds that it took.
     pub micros: Labelled,
+    /// Microseconds of CPU time that compaction's rows took.
+    pub cpu_micros: Labelled,
 }
 
 /// Times that something stood still.

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::ArrayRef;
+use cpu_time::ThreadTime;
 use futures::{StreamExt, TryStreamExt};
 use iceberg::spec::TableMetadata;
 use object_store::ObjectStoreExt;
@@ -46,14 +48,20 @@ pub(super) struct Ready {
 }
 
 impl Workshop {
-    /// Rewrites a group. On error nothing of it is left.
-    pub(super) async fn rewrite(&self, group: Group) -> Result<Ready, CompactError> {
+    /// Rewrites a group, and adds the CPU time that its rows took. On error nothing of it is left.
+    pub(super) async fn rewrite(&self, group: Group, cpu: &mut Duration) -> Result<Ready, CompactError> {
         let since_ms = chrono::Utc::now().timestamp_millis();
         let fetches: Vec<_> = group.files.iter().map(|live| self.fetch(live.file.file_path())).collect();
         let paths: Vec<Fetched> = futures::stream::iter(fetches).buffered(FETCHES).try_collect().await?;
         let (workshop, work) = (self.clone(), group.clone());
-        let files = tokio::task::spawn_blocking(move || workshop.work(&work, &paths)).await;
-        let files = files.map_err(|e| CompactError::Refused(format!("a thread ended by itself: {e}")))??;
+        let timed = tokio::task::spawn_blocking(move || {
+            let clock = ThreadTime::now();
+            let files = workshop.work(&work, &paths);
+            (files, clock.elapsed())
+        });
+        let (files, took) = timed.await.map_err(|e| CompactError::Refused(format!("a thread ended by itself: {e}")))?;
+        *cpu += took;
+        let files = files?;
         if let Err(e) = make_durable(&self.store, &files).await {
             for file in &files {
                 let _ = self.store.delete(file.data_file().file_path()).await;

@@ -109,6 +109,6 @@ pub(super) fn line(ident: &TableIdent, done: &Compaction, is_plan: bool) -> serd
         "files_before": done.files_before, "bytes_before": done.bytes_before, "files_after": done.files_after,
         "bytes_after": done.bytes_after, "rows": done.rows, "untouched": done.untouched,
         "older_specs": done.older_specs, "snapshots": done.commits, "given_up": done.given_up, "failed": done.failed,
-        "left": done.left,
+        "left": done.left, "cpu_seconds": done.cpu.as_secs_f64(),
     })
 }

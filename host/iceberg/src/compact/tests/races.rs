@@ -65,7 +65,7 @@ async fn ready(lake: &Lake, head: &Loaded) -> Vec<Ready> {
         memory_bytes: 1e8,
         pace: Pace::default(),
     };
-    vec![workshop.rewrite(group).await.unwrap()]
+    vec![workshop.rewrite(group, &mut Duration::default()).await.unwrap()]
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use iceberg::spec::{
 use super::*;
 
 /// Adds a snapshot with one more manifest, as another engine would, whatever is in it.
-async fn add(lake: &Lake, content: DataContentType, format: DataFileFormat) {
+async fn add(lake: &Lake, content: DataContentType, format: DataFileFormat, key: Option<Vec<u8>>) {
     let base = load(lake).await;
     let metadata = &base.metadata;
     let folder = crate::metadata::folder(metadata);
@@ -27,6 +27,7 @@ async fn add(lake: &Lake, content: DataContentType, format: DataFileFormat) {
         .partition(Struct::empty())
         .record_count(1)
         .file_size_in_bytes(100)
+        .key_metadata(key)
         .build()
         .unwrap();
     writer.add_file(file, -1).unwrap();
@@ -52,7 +53,7 @@ async fn add(lake: &Lake, content: DataContentType, format: DataFileFormat) {
 }
 
 pub(super) async fn add_delete_file(lake: &Lake) {
-    add(lake, DataContentType::PositionDeletes, DataFileFormat::Parquet).await;
+    add(lake, DataContentType::PositionDeletes, DataFileFormat::Parquet, None).await;
 }
 
 /// Makes the snapshot of `head` the current one again.
@@ -95,11 +96,14 @@ async fn what_a_rewrite_could_change_is_refused_before_anything_is_written() {
         "it has format version 3, in which rows have ids that a rewrite must keep: that is not done here yet"
     );
     let lake = filled(&[]).await;
-    add(&lake, DataContentType::Data, DataFileFormat::Avro).await;
+    add(&lake, DataContentType::Data, DataFileFormat::Avro, None).await;
     assert_eq!(
         refusal(&lake, &options(&lake)).await,
         "its data file TABLE/data/theirs.avro is of format avro, and only parquet is read here"
     );
+    let lake = filled(&[]).await;
+    add(&lake, DataContentType::Data, DataFileFormat::Parquet, Some(b"a key's name".to_vec())).await;
+    assert_eq!(refusal(&lake, &options(&lake)).await, "its data file TABLE/data/theirs.parquet is encrypted");
     let lake = filled(&[]).await;
     add_delete_file(&lake).await;
     let said = refusal(&lake, &options(&lake)).await;
