@@ -113,7 +113,7 @@ fn reload(port: u16, file: &Path, component: &[u8]) -> [f64; 4] {
 fn status(port: u16) -> Value {
     let answer = get(port, "/status").ok().and_then(|answer| serde_json::from_str::<Value>(&answer.body).ok());
     let Some(mut answer) = answer else { return Value::Null };
-    let rows = answer["pipelines"][0]["rows"].take();
+    let rows = answer["pipelines"][0]["rows_committed"].take();
     let mut plugin = answer["pipelines"][0]["plugin"].take();
     plugin["rows"] = rows;
     plugin
