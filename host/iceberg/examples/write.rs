@@ -2,7 +2,7 @@
 //! 50 partitions.
 //!
 //! `cargo run --release -p weir-iceberg --example write [rows] [folder that keeps the files]`. With and without
-//! dictionaries the rows are the same.
+//! dictionaries the rows are the same. `BLOOM=1` gives `trace_id` the filter that tables of a pipeline have.
 
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::too_many_lines)]
 
@@ -111,7 +111,9 @@ fn table(plugin: &TableSchema, location: &str) -> TableMetadata {
         null_order: NullOrder::First,
     };
     let order = SortOrder::builder().with_fields(vec![sort("timestamp"), sort("service_name")]).build(&schema).unwrap();
-    TableMetadataBuilder::new(schema, spec, order, location.to_string(), FormatVersion::V2, HashMap::new())
+    let filter = std::env::var_os("BLOOM").map(|_| "write.parquet.bloom-filter-enabled.column.trace_id".to_string());
+    let properties: HashMap<String, String> = filter.into_iter().map(|key| (key, "true".to_string())).collect();
+    TableMetadataBuilder::new(schema, spec, order, location.to_string(), FormatVersion::V2, properties)
         .unwrap()
         .build()
         .unwrap()

@@ -73,8 +73,13 @@ pub(crate) fn measure(world: &World, rounds: usize) {
     println!();
 }
 
-/// Compacts by `weir table compact`.
+/// Compacts by `weir table compact`, or by the program that `COMPACT` names.
 pub(crate) fn weir_compacts(world: &World, strategy: &str) -> (Cost, Value) {
+    if let Some(program) = std::env::var_os("COMPACT") {
+        let mut command = Command::new(program);
+        command.arg(world.lake()).args([TABLE, strategy]).arg(TARGET_BYTES.to_string());
+        return measured(&command);
+    }
     let mut command = Command::new(&world.weir);
     command.args(["table", "compact", "--output", "json", "--strategy", strategy, "--min-input-files", "2"]);
     command.arg(world.folder.join("fill.toml")).arg(TABLE);

@@ -4,7 +4,8 @@
 //! so many spans in the small files of many commits, then: compacts copies of it by Weir and by Spark in turn; asks for
 //! traces, services and hours before, after, and in the table that the Spark job makes of the same topic; ingests with
 //! and without maintenance in the process; writes files with and without bloom filters. `NO_SPARK=1` leaves Spark out,
-//! `ONLY=compaction,questions,ingestion,filter` is what is measured.
+//! `ONLY=compaction,questions,ingestion,filter` is what is measured. `COMPACT=target/release/examples/compact` compacts by
+//! that example of weir-iceberg, where `weir` itself is no release build: it then only makes the table.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod compaction;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use weir_tests::Weir;
+use weir_tests::{Weir, until};
 
 use super::trial::{Trial, stop};
 use crate::pipeline::{Catalog, LIMIT};
@@ -50,25 +50,31 @@ fn catalog() -> Catalog {
     }
 }
 
-/// Kills one of three processes every few seconds while records come, for as long as is asked and then until `enough`
-/// has happened; then nothing may be left to do.
+/// Kills one of three processes every few seconds while records come, for as long as is asked. Every second kill waits for
+/// a commit, however busy the machine is. Then records come until `enough` has happened, and nothing may be left to do.
 fn soak(trial: &mut Trial, enough: impl Fn(&Soaked, &[Weir]) -> bool) -> Soaked {
     let mut soaked = Soaked { kills: 0, seconds: seconds(), logs: Vec::new() };
     let mut dice = StdRng::seed_from_u64(soaked.seconds);
     let mut running: Vec<Weir> = (0..trial.processes).map(|_| start(trial)).collect();
     let begun = Instant::now();
-    while begun.elapsed().as_secs() < soaked.seconds || !enough(&soaked, &running) {
-        assert!(begun.elapsed().as_secs() < soaked.seconds + LIMIT.as_secs(), "it has never happened");
-        let (until, victim) = (Duration::from_millis(dice.random_range(2_000..10_000)), dice.random_range(0..3));
-        let since = Instant::now();
-        while since.elapsed() < until {
+    while begun.elapsed().as_secs() < soaked.seconds {
+        let (pause, victim) = (Duration::from_millis(dice.random_range(2_000..10_000)), dice.random_range(0..3));
+        let (since, acked) = (Instant::now(), trial.acked());
+        while since.elapsed() < pause {
             trial.produce();
+        }
+        if soaked.kills % 2 == 1 {
+            until("a commit between two kills", LIMIT, || (trial.acked() != acked).then_some(()));
         }
         running[victim].kill9();
         soaked.logs.push(running[victim].log());
         running[victim] = start(trial);
         soaked.kills += 1;
     }
+    until("what has to happen beside", LIMIT, || {
+        trial.produce();
+        enough(&soaked, &running).then_some(())
+    });
     trial.catch_up();
     stop(&mut running);
     soaked.logs.extend(running.iter().map(Weir::log));

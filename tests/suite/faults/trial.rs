@@ -80,11 +80,16 @@ impl Trial {
         (some..self.processes).map(|_| self.pipeline.start()).collect()
     }
 
-    /// Whether all that is in the topic is committed and acked.
-    pub(super) fn is_caught_up(&self) -> bool {
+    /// What the group has acked, partition by partition.
+    pub(super) fn acked(&self) -> Vec<i64> {
         let name = &self.pipeline.name;
         let acked = self.kafka().acked(&format!("weir-{name}"), name);
-        acked.into_iter().map(Option::unwrap_or_default).eq(self.kafka().end_offsets(name))
+        acked.into_iter().map(Option::unwrap_or_default).collect()
+    }
+
+    /// Whether all that is in the topic is committed and acked.
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.acked() == self.kafka().end_offsets(&self.pipeline.name)
     }
 
     pub(super) fn catch_up(&self) {

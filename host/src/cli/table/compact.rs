@@ -83,6 +83,9 @@ pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<
 fn text(ident: &TableIdent, done: &Compaction, is_plan: bool) -> String {
     let Compaction { files_before, bytes_before, files_after, bytes_after, rows, untouched, .. } = done;
     let mut lines = vec![match (done.groups, is_plan) {
+        (0, _) if !(done.failed.is_empty() && done.given_up.is_empty()) => {
+            format!("{ident}: no files were rewritten, {untouched} stay")
+        }
         (0, _) => format!("{ident}: no files are worth rewriting, {untouched} stay"),
         (_, true) => format!(
             "{ident}: {files_before} files with {bytes_before} bytes would become about {files_after}; {untouched} stay"
