@@ -11,7 +11,6 @@ use weir_tests::{Oracle, SpanIds, Spark, SparkSession, Weir, fill_disk};
 
 use crate::compaction::{compact, ingest, verified};
 use crate::pipeline::{LIMIT, Pipeline};
-use crate::tables::add;
 
 const TRACES: &str = "lakehouse.telemetry.traces";
 
@@ -260,7 +259,7 @@ fn a_running_process_says_why_it_does_not_compact_and_ingests_on() {
                 && !line.ends_with(" 0")
         })
     });
-    add(&mut wanted, &pipeline.produce(9, 12, 50));
+    wanted += pipeline.produce(9, 12, 50);
     running.wait(LIMIT, || Oracle::shared().span_ids(&pipeline.traces()).count >= wanted.count);
     assert!(running.stop().success(), "{}", running.log());
     assert_eq!(Oracle::shared().span_ids(&pipeline.traces()), wanted);
