@@ -17,6 +17,7 @@ mod languages;
 mod maintenance;
 mod pipeline;
 mod plugin_author;
+#[allow(clippy::print_stdout, reason = "what it tried, for whoever tries it again")]
 mod power;
 mod proof;
 mod refusals;
