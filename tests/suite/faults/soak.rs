@@ -8,12 +8,13 @@ use weir_tests::{Weir, until};
 use super::trial::{Trial, stop};
 use crate::pipeline::{Catalog, LIMIT};
 
-/// Files and snapshots are few and young where these keep them so: there is work for maintenance all the time.
+/// Files and snapshots are few and young where these keep them so: there is work for maintenance all the time, and it is
+/// done in a process's short life.
 const MAINTENANCE: &str = "[sink.iceberg.tables.spans.properties]\n\
     \"write.target-file-size-bytes\" = \"100000\"\n\
     \"history.expire.max-snapshot-age-ms\" = \"3000\"\n\
     \"history.expire.min-snapshots-to-keep\" = \"3\"\n\
-    [maintenance]\nevery = \"1s\"\ncompact = \"sort\"\nexpire = \"own\"\ncpu = \"10%\"\n";
+    [maintenance]\nevery = \"1s\"\ncompact = \"sort\"\nexpire = \"own\"\ncpu = \"100%\"\n";
 
 /// What came of a soak beside its rows.
 struct Soaked {
