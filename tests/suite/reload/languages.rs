@@ -12,6 +12,9 @@ use crate::pipeline::{LIMIT, refused, said};
 fn one_plugin_of_a_chain_gives_way_to_one_in_python_and_the_other_stays() {
     let python = kept_plugin(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/redact-attributes-python"));
     let python = python.display().to_string();
+    // Compiled before: a swap waits for its outcome, but not as long as a busy machine may compile an interpreter.
+    let inspected = Weir::output(&["plugin", "inspect", &python]);
+    assert!(inspected.status.success(), "{}", said(&inspected));
     let mut reloaded = Reloaded::new("swap-by-name", 1, "");
     reloaded.pipeline.plugin = "plugin = \"redact-attributes\"\nconfig = { drop = [\"client.address\"] }\ncanary = 1\n\
                                 [[transform]]\nplugin = \"flatten-spans\""
