@@ -22,6 +22,7 @@ from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.io import load_file_io
 from pyiceberg.table import StaticTable
+from sqlalchemy.exc import OperationalError
 
 
 class Lazy:
@@ -64,7 +65,13 @@ def hadoop(folder, properties):
 
 
 def catalog(at):
-    return load_catalog(at["catalog"], **at["properties"])
+    try:
+        return load_catalog(at["catalog"], **at["properties"])
+    except OperationalError as error:
+        # PyIceberg looks for a catalog's tables and then makes them; Weir may have made them in between.
+        if "already exists" not in str(error):
+            raise
+        return load_catalog(at["catalog"], **at["properties"])
 
 
 def load(at):
