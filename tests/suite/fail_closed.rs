@@ -101,7 +101,7 @@ fn a_rollback_of_one_of_two_tables_is_refused_until_the_first_is_rolled_back_as_
     let refused = pipeline.run(&["--accept-rollback"]);
     golden("rollback-one-table", &pipeline, &refused);
     let told = said(&refused);
-    let (_, snapshot) = told.split_once("back too, to snapshot ").expect("names a snapshot");
+    let (_, snapshot) = told.split_once("back as far, to snapshot ").expect("names a snapshot");
     roll_back(&pipeline.traces(), snapshot.split(',').next().expect("a number"));
     let output = pipeline.run(&["--accept-rollback"]);
     assert!(output.status.success(), "{}", said(&output));

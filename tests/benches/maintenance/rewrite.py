@@ -4,30 +4,8 @@ import json
 import os
 import sys
 
-from pyspark.sql import SparkSession
-
-
-def session(args):
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    options = {
-        "spark.driver.extraClassPath": os.path.join(args.jars, "*"),
-        "spark.driver.memory": "2g",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-        "spark.sql.catalog.lakehouse": "org.apache.iceberg.spark.SparkCatalog",
-        "spark.sql.catalog.lakehouse.type": "hadoop",
-        "spark.sql.catalog.lakehouse.warehouse": f"file://{args.warehouse}",
-    }
-    builder = SparkSession.builder.appName("rewrite").master("local[2]")
-    for key, value in options.items():
-        builder = builder.config(key, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    return spark
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "spark"))
+from job import session  # noqa: E402
 
 
 def main():

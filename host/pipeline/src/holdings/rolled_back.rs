@@ -47,13 +47,13 @@ impl<T: Table, C: Clock> Holdings<T, C> {
         let primary = self.tables[0].name();
         let remedy = match snapshot {
             Some(id) => format!(
-                "roll {primary} back too, to snapshot {id}, and start with --accept-rollback: its rows are made again \
+                "roll {primary} back as far, to snapshot {id}, and start with --accept-rollback: its rows are made again \
                  as well, and no table takes twice what it has"
             ),
-            None => format!("no snapshot of {primary} is left that it could be rolled back to as well"),
+            None => format!("no snapshot of {primary} is left that is old enough to roll it back to"),
         };
         Error::fatal(format!(
-            "{table} was rolled back and {primary} was not: it lacks the rows of {}/{} from offset {from} to {to}, and \
+            "{table} was rolled back further than {primary}: it lacks the rows of {}/{} from offset {from} to {to}, and \
              going on from where {primary} stands would not make them again; {remedy}; --accept-lost-records goes on \
              without them",
             key.topic, key.partition

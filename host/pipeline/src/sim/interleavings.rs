@@ -190,9 +190,9 @@ fn a_rollback_of_a_further_table_alone_is_refused_and_what_is_said_then_fills_th
             life.meddle(at, |table| table.roll_back(6));
             let rollback = Accept { rollback: true, ..Accept::default() };
             let refusal = life.finish(rollback).await;
-            stops(&refusal, "was rolled back and");
+            stops(&refusal, "was rolled back further than");
             let said = refusal.unwrap_err().message;
-            let id = said.split("back too, to snapshot ").nth(1).and_then(|rest| rest.split(',').next());
+            let id = said.split("back as far, to snapshot ").nth(1).and_then(|rest| rest.split(',').next());
             let id = id.and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("names no snapshot: {said}"));
             life.meddle(0, |table| table.roll_back_to(id));
             // Without its letter a refusal may be news, of a record that the table in between has rows of.
