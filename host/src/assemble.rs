@@ -219,7 +219,7 @@ pub async fn assemble_with<S: Stage + 'static>(
 ) -> Result<Assembled, Refusal> {
     let stats = Arc::new(Stats::default());
     let catalog = open_catalog(pipeline).await?;
-    let tables = open_tables(&catalog, pipeline, &chain.tables).await?;
+    let tables = open_proven(&catalog, pipeline, &chain.tables).await?;
     let mirror = Arc::default();
     let workers = Workers::start(chain.stages, || codec(pipeline, &stats), &mirror).map_err(Refusal::failed)?;
     let (events_to, events) = mpsc::channel(EVENTS_MAX);
@@ -295,10 +295,10 @@ async fn connect(
     Ok(source)
 }
 
-/// Opens a pipeline's catalog and proves that it refuses what it must.
+/// Opens a pipeline's catalog.
 ///
 /// # Errors
-/// A catalog or store that cannot be reached, refuses the credentials, or lets pass what it must refuse.
+/// A catalog or store that cannot be reached or refuses the credentials.
 pub async fn open_catalog(pipeline: &Pipeline) -> Result<Catalog, Refusal> {
     let s3 = pipeline.sink.s3.as_ref().map_or_else(S3Options::default, |s3| S3Options {
         endpoint: s3.endpoint.clone(),
@@ -351,6 +351,16 @@ fn rest_options(rest: &config::RestCatalog) -> RestOptions {
     let headers = rest.headers.iter().map(|(k, v)| (k.clone(), v.expose().to_string())).collect();
     let (uri, warehouse) = (rest.uri.clone(), rest.warehouse.clone());
     RestOptions { uri, warehouse, token, credential, oauth2_uri, scope, headers, prefix: None, timeout: None }
+}
+
+/// As [`open_tables`], after the catalog and its store have shown that they refuse what they must.
+pub(crate) async fn open_proven(
+    catalog: &Catalog,
+    pipeline: &Pipeline,
+    schemas: &[TableSchema],
+) -> Result<Vec<IcebergTable>, Refusal> {
+    catalog.prove().await.map_err(Refusal::failed)?;
+    open_tables(catalog, pipeline, schemas).await
 }
 
 /// Opens the plugin's tables, then the dead letters.

@@ -14,7 +14,7 @@ use weir_pipeline::stats::Stats;
 use weir_pipeline::work::{Known, Worker};
 use weir_wasm::Engine;
 
-use crate::assemble::{Refusal, Wishes, load_chain, open_catalog, open_tables, otlp_signal};
+use crate::assemble::{Refusal, Wishes, load_chain, open_catalog, open_proven, otlp_signal};
 use crate::codec::OtlpCodec;
 use crate::config::Pipeline;
 
@@ -76,7 +76,7 @@ pub async fn replay(
     }
     let chain = load_chain(engine, pipeline, &Wishes { workers: Some(1), ..wishes.clone() })?;
     let catalog = open_catalog(pipeline).await?;
-    let tables = open_tables(&catalog, pipeline, &chain.tables).await?;
+    let tables = open_proven(&catalog, pipeline, &chain.tables).await?;
     let stats = Arc::new(Stats::default());
     let committer = Committer {
         pipeline: pipeline.name.clone(),

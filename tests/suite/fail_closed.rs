@@ -1,5 +1,7 @@
 //! Every contradiction stops the pipeline, says what was found, and names the flag that overrides it.
 
+mod forgetful;
+
 use std::path::Path;
 use std::process::Output;
 
@@ -160,4 +162,19 @@ fn offsets_that_were_edited_by_hand_are_not_believed() {
     edit(&as_it_was);
     pipeline.run_well();
     assert_eq!(Oracle::shared().span_ids(&traces), made);
+}
+
+#[test]
+fn an_object_store_without_conditional_writes_holds_no_heads() {
+    let mut pipeline = Pipeline::new("forgetful", 1);
+    pipeline.produce(1, 10, 10);
+    pipeline.sink = "catalog = { type = \"hadoop\" }\nwarehouse = \"s3://lake/warehouse\"".into();
+    for ignored in [&["if-none-match", "if-match"][..], &["if-match"]] {
+        pipeline.sections = format!(
+            "[sink.iceberg.s3]\nendpoint = \"http://127.0.0.1:{}\"\nregion = \"us-east-1\"\npath_style = true\n\
+             access_key_id = \"weir\"\nsecret_access_key = \"weir-secret\"\n",
+            forgetful::start(ignored)
+        );
+        golden(&format!("no-{}", ignored[0]), &pipeline, &pipeline.run(&[]));
+    }
 }

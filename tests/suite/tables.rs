@@ -176,3 +176,45 @@ fn a_table_that_is_gone_begins_again_where_the_first_one_stands() {
     let found = Oracle::shared().count(&events(&pipeline)).expect("a table");
     assert!(found > 0 && found < wanted.as_u64().expect("a number"), "{found} events of {wanted}");
 }
+
+#[test]
+fn one_table_holds_the_dead_letters_of_two_pipelines_of_one_topic_each_once() {
+    let first = Pipeline::new("shared-letters", 2);
+    let file = first.file();
+    let text = std::fs::read_to_string(&file).expect("the file was written");
+    let text = text.replacen("name = \"shared-letters\"", "name = \"beside\"", 1);
+    let other = first.folder.join("beside.toml").display().to_string();
+    std::fs::write(&other, text.replace("telemetry.traces", "telemetry.others")).expect("the file is written");
+    let until_end = |file: &str, fault: Option<&str>| {
+        let mut weir = weir_tests::process::command(Weir::binary());
+        weir.args(["run", "--until-end", file]).envs(fault.map(|fault| ("WEIR_FAULT", fault)));
+        Weir::start_command(weir)
+    };
+    let mut made = SpanIds::default();
+    for round in 0..3 {
+        made += produce(&first, 1 + round, 20, 20);
+        // Both die when their letters stand and their rows do not; each finds its own again, and not the other's.
+        for file in [&file, &other] {
+            let mut weir = until_end(file, Some("secondary-committed:1"));
+            assert!(!weir.wait_end(LIMIT).success(), "{}", weir.log());
+        }
+        let mut both = [&file, &other].map(|file| until_end(file, None));
+        for weir in &mut both {
+            assert!(weir.wait_end(LIMIT).success(), "{}", weir.log());
+        }
+    }
+    let oracle = Oracle::shared();
+    assert_eq!((oracle.span_ids(&first.traces()), oracle.span_ids(&first.table("others"))), (made.clone(), made));
+    let mut letters: Vec<String> = oracle
+        .rows(&first.dead_letters(), &["pipeline", "partition", "offset"])
+        .iter()
+        .map(|letter| format!("{} {}/{}", letter["pipeline"], letter["partition"], letter["offset"]))
+        .collect();
+    letters.sort_unstable();
+    // One record of each partition in each round, and each round has eleven a partition.
+    let wanted: Vec<String> = ["beside", "shared-letters"]
+        .iter()
+        .flat_map(|name| (0..2).flat_map(move |p| [0, 11, 22].map(|offset| format!("\"{name}\" {p}/{offset}"))))
+        .collect();
+    assert_eq!(letters, wanted);
+}

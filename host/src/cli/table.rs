@@ -77,6 +77,16 @@ impl Chosen {
         let catalog = open_catalog(&pipeline).await?;
         Ok(Opened { pipeline, idents, catalog })
     }
+
+    /// As [`Self::open`]. Where it is not only to be told what would be done, the catalog has to show first that it
+    /// refuses what it must.
+    async fn open_to_change(&self, output: Format, is_trial: bool) -> Result<Opened, Failure> {
+        let opened = self.open(output).await?;
+        if !is_trial {
+            opened.catalog.prove().await.map_err(Failure::failed)?;
+        }
+        Ok(opened)
+    }
 }
 
 pub(super) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {

@@ -29,6 +29,8 @@ use crate::writer::WriteTarget;
 
 /// Attempts to make a table or to add columns, while others do the same.
 const ATTEMPTS_MAX: u32 = 20;
+/// Attempts of these that may fail for a reason that passes.
+const PASSING_MAX: u32 = 5;
 /// The pause before the second of them; each is longer by as much.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -111,15 +113,16 @@ pub(super) async fn open(catalog: &Catalog, options: &TableOptions, plugin: &Tab
             Err(CatalogError::NotFound(_)) if attempt < ATTEMPTS_MAX => {}
             Err(e) => return Err(e.into()),
         }
-        catalog.ensure_namespace(&ident.namespace).await?;
-        match catalog.create(ident, creation(options, plugin)?).await {
-            Ok(_) => {
+        match make(catalog, options, plugin).await {
+            Ok(()) => {
                 made = true;
                 break;
             }
             // Somebody else made it: theirs is as good.
-            Err(CatalogError::Exists(_)) => tokio::time::sleep(PAUSE).await,
-            Err(e) => return Err(e.into()),
+            Err(OpenError::Catalog(CatalogError::Exists(_))) => tokio::time::sleep(PAUSE).await,
+            // Or makes its namespace right now: Iceberg's own REST server answers 500 then.
+            Err(e) if e.is_passing() && attempt < PASSING_MAX => tokio::time::sleep(PAUSE * attempt).await,
+            Err(e) => return Err(e),
         }
     }
     catalog.prove_table(ident).await?;
@@ -128,6 +131,12 @@ pub(super) async fn open(catalog: &Catalog, options: &TableOptions, plugin: &Tab
         say_differences(options, &loaded.metadata)?;
     }
     Ok(loaded)
+}
+
+async fn make(catalog: &Catalog, options: &TableOptions, plugin: &TableSchema) -> Result<(), OpenError> {
+    catalog.ensure_namespace(&options.ident.namespace).await?;
+    catalog.create(&options.ident, creation(options, plugin)?).await?;
+    Ok(())
 }
 
 fn creation(options: &TableOptions, plugin: &TableSchema) -> Result<TableCreation, OpenError> {

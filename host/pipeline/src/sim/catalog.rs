@@ -1,6 +1,6 @@
 //! Simulated tables: versions with compare-and-swap, snapshots, expiry, rollback, commits by others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use rand::Rng;
+use tokio::time::Instant;
 
 use super::Flaw;
 use super::compaction::{Replaced, Rewrite};
@@ -23,6 +24,9 @@ use crate::sink::{
 };
 
 pub(super) const PIPELINE: &str = "p";
+
+/// How old a file must be at the least before it is taken for an orphan, as in `weir table orphans`.
+const ORPHAN_AGE: Duration = Duration::from_secs(25 * 3600);
 
 /// Partition, offset, and the number of the row within its record; for a dead letter the number in the topic's id.
 pub(super) type Row = (i32, i64, i64);
@@ -45,6 +49,13 @@ pub(super) struct SimTableState {
     rows: BTreeMap<i64, Arc<Vec<Row>>>,
     /// The property as each commit by Weir left it.
     properties: Vec<String>,
+    files: u64,
+    /// Files that no commit has taken so far, by their numbers, with the time when they were closed.
+    loose: BTreeMap<u64, Instant>,
+    /// Files that orphan removal has deleted.
+    gone: BTreeSet<u64>,
+    /// A commit that names a file which is not there.
+    pub(super) broken: Option<u64>,
 }
 
 /// The tables that hold data, the primary first, and the dead letters last.
@@ -129,6 +140,26 @@ impl SimTableState {
         Replaced::Done
     }
 
+    /// A file is there; gives its number.
+    fn closed(&mut self, now: Instant) -> u64 {
+        self.files += 1;
+        self.loose.insert(self.files, now);
+        self.files
+    }
+
+    /// What `weir table orphans --delete` does at its usual age: moves the head, then deletes what nothing names.
+    pub(super) fn remove_orphans(&mut self, id: i64) {
+        self.foreign(id);
+        let now = Instant::now();
+        let old = self.loose.extract_if(.., |_, closed| now.duration_since(*closed) > ORPHAN_AGE);
+        self.gone.extend(old.map(|(file, _)| file));
+    }
+
+    /// Whether orphan removal has deleted anything.
+    pub(super) fn has_removed(&self) -> bool {
+        !self.gone.is_empty()
+    }
+
     /// Keeps the newest `keep` snapshots.
     pub(super) fn expire(&mut self, keep: usize) {
         let (ancestry, _) = self.ancestry();
@@ -166,7 +197,11 @@ impl SimTableState {
         if version.is_some_and(|v| v != self.meta.version) {
             return false;
         }
-        let rows = change.files.as_ref().map_or(&[][..], |f| &f.0[..]);
+        if let Some(file) = change.files.as_ref().map(|files| files.number) {
+            self.loose.remove(&file);
+            self.broken = self.broken.or(self.gone.contains(&file).then_some(file));
+        }
+        let rows = change.files.as_ref().map_or(&[][..], |f| &f.rows[..]);
         self.add(id, change.summary.clone(), rows);
         let text = change.offsets.replace(SNAPSHOT_ID, &id.to_string());
         let text = text.replace(SEQUENCE_NUMBER, &self.meta.sequence.to_string());
@@ -177,17 +212,20 @@ impl SimTableState {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct SimFiles(Arc<Vec<Row>>);
+pub(super) struct SimFiles {
+    number: u64,
+    rows: Arc<Vec<Row>>,
+}
 
 impl Files for SimFiles {
     fn count(&self) -> usize {
         1
     }
     fn rows(&self) -> u64 {
-        self.0.len() as u64
+        self.rows.len() as u64
     }
     fn bytes(&self) -> u64 {
-        self.rows()
+        self.rows.len() as u64
     }
 }
 
@@ -268,6 +306,10 @@ impl Table for SimTable {
 
     async fn swap(&self, head: &Head<u64>, change: &Change<SimFiles>) -> Result<(), SwapError> {
         let (at, version, change, later) = (self.at, head.metadata, change.clone(), self.world.clone());
+        if self.world.lock().freezes_before_swap {
+            self.ice.freeze();
+            tokio::task::yield_now().await;
+        }
         // Stopped where it hurts most: between guard and swap, for about as long as a session. Dead letters are written
         // rarely.
         if self.world.lock().fault(if self.is_letters { 0.2 } else { 0.01 }) {
@@ -281,7 +323,7 @@ impl Table for SimTable {
             tokio::task::yield_now().await;
         }
         let named = change.summary.get(checkpoint::PLUGINS);
-        let mut rows = change.files.iter().flat_map(|files| files.0.iter()).filter(|_| !self.is_letters);
+        let mut rows = change.files.iter().flat_map(|files| files.rows.iter()).filter(|_| !self.is_letters);
         assert!(
             self.world.lock().flaw.is_some() || rows.all(|row| named == Some(&digests(made_by(row)))),
             "the summary names {named:?}, which has not made all rows"
@@ -347,7 +389,11 @@ impl Table for SimTable {
         if self.world.lock().fault(0.02) {
             return Err(Error::retry("the disk is full"));
         }
-        Ok(self.buffers.lock().unwrap().remove(&epoch).map(|rows| SimFiles(Arc::new(rows))))
+        let rows = self.buffers.lock().unwrap().remove(&epoch);
+        Ok(rows.map(|rows| {
+            let number = self.world.lock().catalog.tables[self.at].closed(Instant::now());
+            SimFiles { number, rows: Arc::new(rows) }
+        }))
     }
 
     async fn discard(&self, epoch: Epoch) {

@@ -381,3 +381,32 @@ fn a_swap_takes_effect_without_a_pause_or_a_rebalance() {
         life.check().unwrap();
     });
 }
+
+#[test]
+fn a_process_that_slept_between_guard_and_swap_while_orphans_were_removed_commits_none_of_its_old_files() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    simulate(async {
+        let mut life = Life::of_shape(23, Shape::ONE_TABLE, None);
+        life.world.lock().faulty = false;
+        life.start();
+        for _ in 0..20 {
+            sleep(Duration::from_millis(300)).await;
+            life.produce();
+            life.world.lock().broker.coordinate();
+        }
+        life.world.lock().freezes_before_swap = true;
+        sleep(Duration::from_secs(10)).await;
+        let rows = life.world.lock().catalog.tables[0].live().len();
+        // Nobody else takes its partitions: when it wakes, its entries are still its own.
+        life.world.lock().freezes_before_swap = false;
+        sleep(3 * DAY).await;
+        life.meddle(0, |table| table.remove_orphans(4711));
+        assert!(life.world.lock().catalog.tables[0].has_removed(), "nothing was left to be removed");
+        life.processes[0].ice.thaw();
+        sleep(Duration::from_secs(60)).await;
+        life.processes.drain(..).for_each(|p| p.kill());
+        life.finish(Accept::default()).await.unwrap();
+        assert!(life.world.lock().catalog.tables[0].live().len() > rows);
+        life.check().unwrap();
+    });
+}

@@ -227,6 +227,9 @@ impl Life {
     /// Counts what the tables hold against what the topic holds.
     pub(super) fn check(&self) -> Result<(), String> {
         let world = self.world.lock();
+        if let Some(file) = world.catalog.tables.iter().find_map(|table| table.broken) {
+            return Err(format!("a table names the file {file}, which orphan removal has deleted"));
+        }
         let mut tables: Vec<Found> = world.catalog.tables.iter().map(|t| Found::of(&t.live())).collect();
         let mut letters = tables.pop().unwrap();
         let versions = world.shape.plugins;

@@ -23,6 +23,8 @@ pub(super) struct World {
     /// Whether somebody compacts the tables: in a third of the worlds, for each replace moves the head, and a late
     /// request that another head refuses harms nobody.
     pub(super) compacts: bool,
+    /// Whether a process stops for good between guard and swap, until somebody wakes it.
+    pub(super) freezes_before_swap: bool,
     pub(super) shape: Shape,
     pub(super) broker: Broker,
     pub(super) catalog: Catalog,
@@ -80,6 +82,7 @@ impl Shared {
             faulty: true,
             flaw,
             compacts: seed.is_multiple_of(3),
+            freezes_before_swap: false,
             shape,
             broker: Broker::new(partitions),
             catalog: Catalog::new(shape.data_tables + 1),

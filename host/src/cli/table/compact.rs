@@ -47,7 +47,7 @@ enum Kind {
 }
 
 pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
-    let Opened { pipeline, idents, catalog } = arguments.chosen.open(output).await?;
+    let Opened { pipeline, idents, catalog } = arguments.chosen.open_to_change(output, arguments.dry_run).await?;
     let options = Options {
         strategy: match arguments.strategy {
             Kind::Binpack => Strategy::Binpack,

@@ -85,7 +85,7 @@ pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<
     if wanted == Evolution::default() {
         return Err(Failure::wrong("nothing is to be changed: weir table evolve --help has what can be"));
     }
-    let Opened { pipeline, idents, catalog } = chosen.open(output).await?;
+    let Opened { pipeline, idents, catalog } = chosen.open_to_change(output, arguments.dry_run).await?;
     for ident in &idents {
         check_letters(&pipeline, ident, &wanted)?;
         let done = if arguments.dry_run {

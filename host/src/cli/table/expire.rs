@@ -32,7 +32,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
-    let Opened { idents, catalog, .. } = arguments.chosen.open(output).await?;
+    let Opened { idents, catalog, .. } = arguments.chosen.open_to_change(output, arguments.dry_run).await?;
     let retention = Retention { age: arguments.older_than, keep: arguments.keep.map(|n| n as usize) };
     for ident in &idents {
         let now_ms = SystemClock::default().now_ms();

@@ -21,7 +21,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<(), Failure> {
-    let Opened { idents, catalog, .. } = arguments.chosen.open(output).await?;
+    let Opened { idents, catalog, .. } = arguments.chosen.open_to_change(output, arguments.dry_run).await?;
     for ident in &idents {
         let done = if arguments.dry_run { plan(&catalog, ident).await } else { rewrite(&catalog, ident).await };
         let done = done.map_err(|e| match e {

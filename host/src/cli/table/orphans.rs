@@ -37,7 +37,7 @@ pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<
              rows would be lost; --writers-stopped says that nothing writes to the table",
         ));
     }
-    let Opened { idents, catalog, .. } = arguments.chosen.open(output).await?;
+    let Opened { idents, catalog, .. } = arguments.chosen.open_to_change(output, !arguments.delete).await?;
     for ident in &idents {
         let survey = if arguments.delete {
             remove(&catalog, ident, arguments.older_than).await

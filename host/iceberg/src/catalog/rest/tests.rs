@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -242,6 +243,41 @@ async fn a_table_is_made_as_the_protocol_says() {
     assert_eq!(body["partition-spec"]["fields"][0]["transform"], "day");
     assert_eq!(body["write-order"]["fields"][0]["null-order"], "nulls-last");
     assert_eq!(body["schema"]["fields"][0]["name"], "timestamp");
+}
+
+#[tokio::test]
+async fn a_server_that_stumbles_over_two_who_make_one_namespace_is_asked_again() {
+    let (namespaces, tables) = (AtomicU32::new(0), AtomicU32::new(0));
+    let server = Server::start(move |asked| {
+        let is_first = |count: &AtomicU32| count.fetch_add(1, Ordering::Relaxed) == 0;
+        match (asked.line.starts_with("POST"), asked.line.contains("/tables")) {
+            (true, false) if is_first(&namespaces) => (500, error("UNIQUE constraint failed", 500)),
+            (true, false) => (409, error("exists", 409)),
+            // Made by the other one, whose metadata is what everybody gets; the proof is refused as it must be.
+            (true, true) => (409, error("exists", 409)),
+            (false, true) if tables.fetch_add(1, Ordering::Relaxed) < 2 => (404, error("no such table", 404)),
+            (false, true) => (200, table()),
+            (false, false) => (200, json!({})),
+        }
+    })
+    .await;
+    let options = crate::table::TableOptions {
+        ident: ident(),
+        pipeline: "p".into(),
+        partition_by: Vec::new(),
+        sort_by: Vec::new(),
+        properties: std::collections::BTreeMap::new(),
+        location: None,
+        limits: crate::writer::BufferLimits { bytes_max: 1 << 20, spill_dir: std::env::temp_dir() },
+    };
+    let field = arrow_schema::Field::new("service", arrow_schema::DataType::Utf8, true);
+    let schema = std::sync::Arc::new(arrow_schema::Schema::new(vec![field]));
+    let plugin = weir_pipeline::transform::TableSchema { name: "spans".into(), doc: String::new(), schema };
+    let store = crate::store::Store::open("/lake", crate::store::S3Options::default()).unwrap();
+    let catalog =
+        super::super::Catalog::open(super::super::CatalogConfig::Rest(server.options()), store).await.unwrap();
+    crate::table::IcebergTable::open(catalog, options, &plugin).await.unwrap();
+    assert_eq!(server.asked("/namespaces HTTP").len(), 3);
 }
 
 #[tokio::test]
