@@ -16,6 +16,7 @@ use weir_iceberg::TableIdent;
 use weir_iceberg::catalog::Catalog;
 use weir_iceberg::compact::{self, CompactError, Options, Pace, Strategy};
 use weir_iceberg::expire::{Retention, expire};
+use weir_iceberg::metadata::may_delete;
 use weir_iceberg::table::MADE_BY;
 use weir_pipeline::clock::{Clock, SystemClock};
 use weir_pipeline::stats::Stats;
@@ -185,7 +186,10 @@ impl Work {
             Expiry::Off => false,
             Expiry::All => true,
             Expiry::Own => match catalog.load(ident).await {
-                Ok(loaded) => loaded.metadata.properties().get(MADE_BY) == Some(&self.pipeline.name),
+                Ok(loaded) => {
+                    loaded.metadata.properties().get(MADE_BY) == Some(&self.pipeline.name)
+                        && may_delete(&loaded.metadata).is_ok()
+                }
                 Err(e) => {
                     tracing::warn!(table = %ident, error = %e, "snapshots do not expire");
                     false

@@ -21,7 +21,7 @@ pub struct Answer {
 /// # Errors
 /// Where the connection or the answer fails.
 pub fn get(port: u16, path: &str) -> std::io::Result<Answer> {
-    request(port, "GET", path, "text/plain", b"")
+    request(port, "GET", path, &[], b"")
 }
 
 /// POSTs `body` to `path` of the server on 127.0.0.1:`port`.
@@ -29,19 +29,23 @@ pub fn get(port: u16, path: &str) -> std::io::Result<Answer> {
 /// # Errors
 /// Where the connection or the answer fails.
 pub fn post(port: u16, path: &str, content_type: &str, body: &[u8]) -> std::io::Result<Answer> {
-    request(port, "POST", path, content_type, body)
+    request(port, "POST", path, &[("Content-Type", content_type)], body)
 }
 
 // HTTP/1.0: a server may not answer in chunks, and closes the connection where the answer ends.
-fn request(port: u16, method: &str, path: &str, content_type: &str, body: &[u8]) -> std::io::Result<Answer> {
+pub(crate) fn request(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<Answer> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n"
-    )?;
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}Content-Length: {length}\r\n\r\n")?;
     stream.write_all(body)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

@@ -1,9 +1,10 @@
 //! The same pipeline through every catalog and store; PyIceberg counts.
 
 use serde_json::json;
-use weir_tests::{Network, Oracle, Postgres, Proxy, Rest, S3, Table, until};
+use weir_tests::{Nessie, Network, Oracle, Postgres, Proxy, Rest, S3, Table, Weir, until};
 
 use crate::pipeline::{LIMIT, Pipeline, refused};
+use crate::proof::files;
 
 fn fills(pipeline: &Pipeline, table: &Table) {
     let mut made = pipeline.produce(1, 20, 100);
@@ -84,6 +85,57 @@ fn a_rest_catalog_over_a_bucket_holds_the_heads() {
     pipeline.sink = format!("catalog = {{ type = \"rest\", uri = \"{}\" }}", rest.uri());
     pipeline.sections = s3_section(&s3);
     fills(&pipeline, &Table::rest(&rest.uri(), "telemetry.traces").with(s3.pyiceberg()));
+}
+
+#[test]
+fn nessie_over_a_bucket_holds_the_heads_of_processes_that_commit_at_once() {
+    let s3 = S3::start();
+    let lake = s3.create_bucket("lake");
+    let nessie = Nessie::start(&s3, "s3://lake/warehouse");
+    let mut pipeline = Pipeline::new("nessie", 4);
+    pipeline.interval = "200ms";
+    pipeline.sink = format!("catalog = {{ type = \"rest\", uri = \"{}\" }}", nessie.uri());
+    pipeline.sections = s3_section(&s3);
+    let table = Table::rest(&nessie.uri(), "telemetry.traces").with(s3.pyiceberg());
+    let (file, folder) = (pipeline.file(), lake.join("warehouse"));
+    let mut made = pipeline.produce(1, 20, 50);
+    let mut processes = [pipeline.start(), pipeline.start()];
+    let mut foreign = 0;
+    for seed in 2..8 {
+        made += pipeline.produce(seed, 20, 50);
+        let wanted = made.count + foreign;
+        processes[0].wait(LIMIT, || Oracle::shared().count(&table) >= Some(wanted));
+        match seed {
+            // Nessie shows the newest snapshot alone: with these, one that is no pipeline's.
+            3 => {
+                Oracle::shared().append(&table, &[json!({"span_id": "00000000000000ff"})]);
+                foreign += 1;
+            }
+            5 => {
+                let done = Weir::output(&["table", "compact", "--min-input-files", "2", &file, "telemetry.traces"]);
+                assert!(done.status.success(), "{}", crate::pipeline::said(&done));
+            }
+            4 | 6 => {
+                processes[1].kill9();
+                processes[1] = pipeline.start();
+            }
+            _ => {}
+        }
+    }
+    for process in &mut processes {
+        assert_eq!(process.stop().code(), Some(0), "{}", process.log());
+    }
+    made += weir_tests::SpanIds { count: 1, distinct: 1, xor: 0xff };
+    assert_eq!(Oracle::shared().span_ids(&table), made);
+    let output = Weir::output(&["verify", &file]);
+    assert!(output.status.success(), "{}", crate::pipeline::said(&output));
+    // What it does not show it needs all the same, for its own history.
+    let before = files(&folder, ".parquet").len();
+    for args in [&["orphans", "--older-than", "0s", "--delete", "--writers-stopped"][..], &["expire", "--keep", "1"]] {
+        let output = Weir::output(&[&["table"], args, &[file.as_str(), "telemetry.traces"]].concat());
+        refused(&output, 1, &["gc.enabled = false", "Nessie"]);
+    }
+    assert_eq!(files(&folder, ".parquet").len(), before);
 }
 
 #[test]

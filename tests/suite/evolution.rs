@@ -2,7 +2,7 @@
 //! table evolve`.
 
 use serde_json::{Value, json};
-use weir_tests::{Oracle, SpanIds, Spark, Table, Weir};
+use weir_tests::{Oracle, SpanIds, Spark, Table, Trino, Weir};
 
 use crate::compaction::{compact, ingest, json, verified};
 use crate::pipeline::{Catalog, LIMIT, Pipeline, refused};
@@ -20,7 +20,7 @@ fn columns(shape: &Value) -> Vec<&str> {
     shape["columns"].as_array().into_iter().flatten().filter_map(|column| column["name"].as_str()).collect()
 }
 
-/// What three engines and Weir's own query say to the same question of the spans' table, which must be the same.
+/// What four engines and Weir's own query say to the same question of the spans' table, which must be the same.
 fn answer(pipeline: &Pipeline, select: &str, rest: &str) -> Vec<Vec<Value>> {
     let folder = pipeline.lake().join("telemetry/traces");
     let duck = Oracle::shared().duckdb(&format!("select {select} from iceberg_scan('{}') {rest}", folder.display()));
@@ -33,7 +33,11 @@ fn answer(pipeline: &Pipeline, select: &str, rest: &str) -> Vec<Vec<Value>> {
     let spark = lists(Spark::shared().hadoop(&pipeline.lake()).sql(&sql));
     let lake = pipeline.lake().display().to_string();
     let weir = lists(json(&["query", "--output", "json", "--warehouse", &lake, &sql]));
+    let trino = Trino::shared();
+    trino.folder("evolved", "telemetry.traces", &folder);
+    let trino = trino.sql(&format!("select {select} from evolved.telemetry.traces {rest}"));
     assert_eq!(duck, spark, "{select} {rest}: DuckDB and Spark");
+    assert_eq!(duck, trino, "{select} {rest}: DuckDB and Trino");
     assert_eq!(duck, weir, "{select} {rest}: DuckDB and Weir");
     duck
 }

@@ -9,7 +9,7 @@ use crate::catalogs::s3_section;
 use crate::pipeline::{LIMIT, Pipeline, refused, said};
 
 /// Files below a folder whose names end so.
-fn files(folder: &Path, ending: &str) -> Vec<std::path::PathBuf> {
+pub(crate) fn files(folder: &Path, ending: &str) -> Vec<std::path::PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());
     paths

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use iceberg::spec::TableMetadata;
 
+use crate::metadata;
+
 #[cfg(test)]
 mod tests;
 
@@ -71,8 +73,8 @@ impl Attempts {
         attempts.push_back(Attempt { base, snapshot, files });
     }
 
-    /// The files that may be deleted now that `head` is known: of attempts on other heads than this, for those can no
-    /// longer be applied, whose snapshot it does not hold.
+    /// The files that may be deleted now that `head` is known: of attempts that its history shows to be lost. Attempts of
+    /// which it does not tell are forgotten, and their files left to orphan removal.
     pub fn settle(&self, head: &TableMetadata) -> Vec<String> {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut clutter = Vec::new();
@@ -80,7 +82,7 @@ impl Attempts {
             if attempt.base == head.current_snapshot_id() {
                 return true;
             }
-            if head.snapshot_by_id(attempt.snapshot).is_none() {
+            if metadata::was_never_applied(head, attempt.base, attempt.snapshot) {
                 clutter.append(&mut attempt.files);
             }
             false

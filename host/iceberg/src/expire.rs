@@ -15,6 +15,7 @@ use iceberg::spec::{SnapshotReference, SnapshotRetention, TableMetadata};
 use iceberg::{TableIdent, TableUpdate};
 
 use crate::catalog::{Catalog, CatalogError};
+use crate::metadata;
 use crate::reach::{Reach, ReachError, name_of};
 use crate::store::Store;
 use crate::upkeep::{self, UpkeepError, What};
@@ -91,6 +92,7 @@ pub async fn plan(
     now_ms: i64,
 ) -> Result<Expiry, ExpireError> {
     let loaded = catalog.load(ident).await?;
+    metadata::may_delete(&loaded.metadata).map_err(ExpireError::Refused)?;
     let doomed = doomed(&loaded.metadata, retention, now_ms)?;
     let reach = Reach::read(catalog.store(), &loaded.metadata, Reach::default()).await?;
     let (gone, kept) = split(reach, &doomed);
@@ -108,6 +110,7 @@ pub async fn expire(
     now_ms: i64,
 ) -> Result<Expiry, ExpireError> {
     let loaded = catalog.load(ident).await?;
+    metadata::may_delete(&loaded.metadata).map_err(ExpireError::Refused)?;
     doomed(&loaded.metadata, retention, now_ms)?;
     // Before anything is changed: what cannot be read now could not be read for the deletion either.
     let reach = Reach::read(catalog.store(), &loaded.metadata, Reach::default()).await?;

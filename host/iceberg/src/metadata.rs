@@ -90,10 +90,46 @@ pub fn ancestry(metadata: &TableMetadata) -> impl Iterator<Item = &Snapshot> {
     .take(metadata.snapshots().len())
 }
 
+/// Whether the history of `main` begins before what the metadata holds: with a parent that is gone, or, in catalogs that
+/// show the last snapshot alone and without its parent (Nessie), with one that cannot be a table's first.
+pub fn is_broken_off(metadata: &TableMetadata) -> bool {
+    let Some(oldest) = ancestry(metadata).last() else { return false };
+    // A table that was replaced begins anew beside its former snapshots.
+    let is_all = ancestry(metadata).count() == metadata.snapshots().len();
+    oldest.parent_snapshot_id().is_some() || is_all && oldest.sequence_number() > 1
+}
+
+/// Whether it is certain that a swap on the head with the snapshot `base` was not applied, nor can be any more: the
+/// history goes on from `base` with another snapshot than `added`. That the metadata does not hold `added` says nothing:
+/// it may have expired since, and the files that it brought are live all the same.
+pub fn was_never_applied(head: &TableMetadata, base: Option<i64>, added: i64) -> bool {
+    let is_successor = |snapshot: &&Snapshot| match base {
+        Some(base) => snapshot.parent_snapshot_id() == Some(base),
+        None => snapshot.parent_snapshot_id().is_none() && !is_broken_off(head),
+    };
+    let goes_on = ancestry(head).find(is_successor);
+    goes_on.is_some_and(|next| next.snapshot_id() != added) && head.snapshot_by_id(added).is_none()
+}
+
+/// Whether files may be deleted that nothing in the metadata names: not with `gc.enabled = false` (Iceberg's
+/// documentation, "Table behavior properties"), by which tables say that others may need them.
+///
+/// # Errors
+/// Why not.
+pub fn may_delete(metadata: &TableMetadata) -> Result<(), String> {
+    match metadata.properties().get("gc.enabled") {
+        Some(value) if value.eq_ignore_ascii_case("false") => Err("the table has gc.enabled = false: files that its \
+            metadata does not name may be needed all the same, by other tables or by a history that the catalog keeps \
+            itself, as Nessie does; its own garbage collection knows them"
+            .to_string()),
+        _ => Ok(()),
+    }
+}
+
 /// What the commit protocol sees. Of the summaries only what begins with `weir.`: the rest is for other readers.
 pub fn view(metadata: &TableMetadata, pipeline: &str) -> HeadView {
     let ancestry: Vec<_> = ancestry(metadata).map(snapshot_view).collect();
-    let broken_off = ancestry.last().is_some_and(|oldest| oldest.parent.is_some());
+    let broken_off = is_broken_off(metadata);
     let is_named = |snapshot: &Snapshot| {
         snapshot.summary().additional_properties.get(checkpoint::PIPELINE).is_some_and(|name| name == pipeline)
     };

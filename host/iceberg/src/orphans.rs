@@ -103,6 +103,7 @@ pub async fn find(catalog: &Catalog, ident: &TableIdent, age: Duration) -> Resul
 /// # Errors
 /// What cannot be reached or read; a table that changes in a way that commits do not.
 pub async fn remove(catalog: &Catalog, ident: &TableIdent, age: Duration) -> Result<Survey, OrphanError> {
+    metadata::may_delete(&catalog.load(ident).await?.metadata).map_err(OrphanError::Refused)?;
     let moved = match upkeep::commit(catalog, ident, What::Orphans, |_| Some(Vec::new())).await? {
         (_, Some(moved)) | (moved, None) => moved,
     };

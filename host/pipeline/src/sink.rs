@@ -36,7 +36,7 @@ pub struct HeadView {
     pub replayed: Option<String>,
     /// The snapshots from the head of `main` backwards, as far as the metadata holds them.
     pub ancestry: Vec<SnapshotView>,
-    /// Whether the last of `ancestry` has a parent that is no longer in the metadata.
+    /// Whether the last of `ancestry` was not the table's first, and what was before is no longer in the metadata.
     pub broken_off: bool,
     /// Whether any snapshot in the metadata, in the ancestry or not, has a summary of this pipeline.
     pub named: bool,

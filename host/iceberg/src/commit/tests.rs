@@ -59,3 +59,26 @@ async fn files_of_a_failed_attempt_go_only_when_the_head_has_moved_past_it() {
     assert_eq!(attempts.settle(&next.metadata), ["lost"]);
     assert!(attempts.settle(&next.metadata).is_empty(), "each once");
 }
+
+#[tokio::test]
+async fn files_of_an_attempt_that_was_applied_stay_although_its_snapshot_has_expired() {
+    let lake = fixture::hadoop().await;
+    lake.create(&[]).await;
+    let base = lake.append(1).await.metadata.current_snapshot_id();
+    // Applied, its answer lost; somebody else commits on top, and all but the last snapshot expires.
+    let ours = lake.append(1).await.metadata.current_snapshot_id().unwrap();
+    let next = lake.append(1).await;
+    let alone = TableMetadata::clone(&next.metadata).into_builder(None).remove_snapshots(&[base.unwrap(), ours]);
+    let alone = alone.build().unwrap().metadata;
+    // And in a catalog that shows the last one alone, and not whose child it is.
+    let mut orphaned = serde_json::to_value(&alone).unwrap();
+    orphaned["snapshots"][0].as_object_mut().unwrap().remove("parent-snapshot-id");
+    let orphaned: TableMetadata = serde_json::from_value(orphaned).unwrap();
+    for head in [alone, orphaned] {
+        for base in [base, None] {
+            let attempts = Attempts::default();
+            attempts.failed(base, ours, vec!["a manifest that the head names".to_string()]);
+            assert!(attempts.settle(&head).is_empty());
+        }
+    }
+}

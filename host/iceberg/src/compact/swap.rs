@@ -181,7 +181,7 @@ impl Swap<'_> {
     }
 
     /// Deletes the files of groups that have given up, where it is known that no attempt has put them into the table
-    /// nor can yet: the head has moved past every head that one was made on, and does not have its snapshot.
+    /// nor can yet: the history has gone on with another snapshot from every head that one was made on.
     async fn clean_up(&self, given_up: Vec<Ready>, done: &mut Compaction) {
         let files: HashSet<String> =
             given_up.iter().flat_map(|r| r.files.iter().map(|file| file.data_file().file_path().to_string())).collect();
@@ -190,9 +190,9 @@ impl Swap<'_> {
         }
         let is_settled = match self.catalog.load(self.ident).await {
             _ if self.sent.is_empty() => true,
-            Ok(head) => self.sent.iter().all(|(base, snapshot)| {
-                head.metadata.current_snapshot_id() != *base && head.metadata.snapshot_by_id(*snapshot).is_none()
-            }),
+            Ok(head) => {
+                self.sent.iter().all(|(base, snapshot)| metadata::was_never_applied(&head.metadata, *base, *snapshot))
+            }
             Err(_) => false,
         };
         for location in files {

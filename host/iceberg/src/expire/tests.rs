@@ -107,3 +107,21 @@ async fn what_cannot_be_read_stops_it_before_anything_changes() {
     assert!(said.contains("which is not there") && said.contains("nothing expires"), "{said}");
     assert_eq!(ids(&ledger).await, all);
 }
+
+#[tokio::test]
+async fn nothing_is_deleted_where_the_table_says_that_others_need_its_files() {
+    let ledger = Ledger::filled().await;
+    let all = ids(&ledger).await;
+    ledger.tamper(|json| json["properties"]["gc.enabled"] = "false".into()).await;
+    let one = Retention { age: Some(Duration::ZERO), keep: Some(1) };
+    let told = [
+        expire(&ledger.lake.catalog, &ident(), one, FAR).await.unwrap_err().to_string(),
+        plan(&ledger.lake.catalog, &ident(), one, FAR).await.unwrap_err().to_string(),
+        crate::orphans::remove(&ledger.lake.catalog, &ident(), Duration::ZERO).await.unwrap_err().to_string(),
+    ];
+    assert!(told.iter().all(|why| why.contains("gc.enabled = false")), "{told:?}");
+    assert_eq!(ids(&ledger).await, all, "and nothing is committed for it");
+    // They are still shown.
+    crate::orphans::find(&ledger.lake.catalog, &ident(), Duration::ZERO).await.unwrap();
+    assert_whole(&ledger).await;
+}

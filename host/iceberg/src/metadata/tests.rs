@@ -13,6 +13,16 @@ async fn an_ancestry_that_expiry_cut_off_is_seen_as_broken_off() {
     let view = view(&expired.metadata, "p");
     assert!(view.broken_off);
     assert_eq!((view.ancestry.len(), view.ancestry[0].parent), (1, Some(first)));
+    // Nessie shows the last snapshot alone, and no parent. A table that was replaced begins anew beside what it was.
+    let begun = |json: &serde_json::Value| {
+        let mut json = json.clone();
+        for snapshot in json["snapshots"].as_array_mut().unwrap() {
+            snapshot.as_object_mut().unwrap().remove("parent-snapshot-id");
+        }
+        is_broken_off(&serde_json::from_value(json).unwrap())
+    };
+    assert!(begun(&serde_json::to_value(&expired.metadata).unwrap()));
+    assert!(!begun(&serde_json::to_value(&*head.metadata).unwrap()));
 }
 
 #[tokio::test]

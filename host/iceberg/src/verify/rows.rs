@@ -76,7 +76,7 @@ struct Held {
 pub fn check(metadata: &TableMetadata, reach: &Reach, chains: &[Chain]) -> Result<Rows, Contradiction> {
     let mut history: Vec<&Snapshot> = metadata::ancestry(metadata).collect();
     history.reverse();
-    let is_broken_off = history.first().is_some_and(|oldest| oldest.parent_snapshot_id().is_some());
+    let is_broken_off = metadata::is_broken_off(metadata);
     let manifests = totals(reach);
     let mut rows = Rows { is_broken_off, ..Rows::default() };
     let of_chain = |chain: &Chain| chain.offsets.values().map(|entry| entry.rows).sum::<u64>() + chain.rows_replayed;
