@@ -23,21 +23,30 @@ use weir_pipeline::sink::{Epoch, Files};
 use crate::schema::Mapping;
 use crate::store::Store;
 
+mod bounds;
 mod buffer;
+mod chunk;
+mod codec;
 mod coded;
+mod delta;
 mod encoding;
 mod error;
 mod file;
 mod flush;
+mod general;
+mod groups;
 mod hybrid;
 mod leaves;
 mod metrics;
+mod numbers;
 mod partition;
 mod paths;
 mod plan;
 mod rewriting;
+mod spans;
 #[cfg(test)]
 mod tests;
+mod text;
 mod upload;
 
 pub use error::WriteError;

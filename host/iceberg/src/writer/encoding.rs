@@ -8,9 +8,12 @@ use iceberg::spec::{PrimitiveType, TableMetadata, Type};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::Encoding as PageEncoding;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr};
-use parquet::schema::types::{ColumnDescriptor, TypePtr};
+use parquet::schema::types::{ColumnDescriptor, SchemaDescPtr};
 
 use super::WriteError;
+use super::chunk::OwnChunk;
+use super::codec::Codecs;
+use super::general::General;
 use crate::properties::{Bloom, MetricsMode, WriteProperties};
 use crate::schema::Mapping;
 
@@ -18,7 +21,9 @@ use crate::schema::Mapping;
 #[derive(Debug)]
 pub(super) struct Encoding {
     /// The file's schema as Parquet has it.
-    pub(super) schema: TypePtr,
+    pub(super) descriptor: SchemaDescPtr,
+    /// The writers of what is not written here.
+    pub(super) general: General,
     /// The columns of the rows that come: text is bytes.
     pub(super) rows: SchemaRef,
     /// What Parquet's writer obeys.
@@ -27,6 +32,7 @@ pub(super) struct Encoding {
     pub(super) leaves: Vec<Leaf>,
     /// Columns that may hold NaN: index in the rows, and id.
     pub(super) floats: Vec<(usize, i32)>,
+    pub(super) codecs: Codecs,
     /// A row group ends here.
     pub(super) row_group_bytes: usize,
     /// A file ends here.
@@ -38,6 +44,8 @@ pub(super) struct Encoding {
 pub(super) struct Leaf {
     pub(super) id: i32,
     pub(super) kind: PrimitiveType,
+    /// Of the rows that come.
+    pub(super) data_type: DataType,
     pub(super) metrics: MetricsMode,
     /// Inside a list or a map.
     pub(super) is_repeated: bool,
@@ -52,8 +60,9 @@ impl Encoding {
         let file = mapping.schema();
         let parquet_error = |source| WriteError::Parquet { location: metadata.location().to_string(), source };
         let parquet = ArrowSchemaConverter::new().schema_root("table").convert(file).map_err(parquet_error)?;
-        let mut data_types = Vec::new();
+        let (mut data_types, mut rows_types) = (Vec::new(), Vec::new());
         file.fields().iter().for_each(|f| leaf_types(f, &mut data_types));
+        mapping.rows_schema().fields().iter().for_each(|f| leaf_types(f, &mut rows_types));
         let schema = metadata.current_schema();
         let sorted: HashSet<i32> = metadata.default_sort_order().fields.iter().map(|f| f.source_id).collect();
         let mut properties = WriterProperties::builder()
@@ -66,7 +75,8 @@ impl Encoding {
             .set_max_row_group_row_count(None)
             .set_column_index_truncate_length(Some(64));
         let mut leaves = Vec::with_capacity(data_types.len());
-        for (position, (column, data_type)) in parquet.columns().iter().zip(&data_types).enumerate() {
+        let types = data_types.iter().zip(rows_types);
+        for (position, (column, (data_type, rows_type))) in parquet.columns().iter().zip(types).enumerate() {
             let info = column.self_type().get_basic_info();
             let id = if info.has_id() { info.id() } else { -1 };
             let name = schema.name_by_field_id(id).unwrap_or_default();
@@ -84,17 +94,23 @@ impl Encoding {
             };
             let bloom = wanted.bloom.get(name);
             properties = encode_column(properties, column, data_type, statistics, bloom.map(|b| (*b, wanted)));
-            leaves.push(Leaf { id, kind, metrics, is_repeated });
+            leaves.push(Leaf { id, kind, data_type: rows_type, metrics, is_repeated });
         }
-        let properties = properties.set_statistics_truncate_length(statistics_length(&leaves)).build();
+        let properties = Arc::new(properties.set_statistics_truncate_length(statistics_length(&leaves)).build());
+        let is_own = leaves.iter().enumerate().map(|(index, leaf): (usize, &Leaf)| {
+            OwnChunk::new(&parquet.column(index), &leaf.data_type, &leaf.kind, &properties).map(|own| own.is_some())
+        });
+        let is_own = is_own.collect::<Result<Vec<_>, _>>().map_err(parquet_error)?;
         let floats = file.fields().iter().enumerate().filter(|(_, f)| f.data_type().is_floating());
         let float_id = |index: usize| schema.as_struct().fields().get(index).map(|f| (index, f.id));
         Ok(Self {
-            schema: parquet.root_schema_ptr(),
+            general: General::new(&parquet, mapping.rows_schema(), &is_own, &properties).map_err(parquet_error)?,
+            descriptor: Arc::new(parquet),
             rows: Arc::clone(mapping.rows_schema()),
-            properties: Arc::new(properties),
+            properties,
             floats: floats.filter_map(|(index, _)| float_id(index)).collect(),
             leaves,
+            codecs: Codecs::new(wanted.compression),
             row_group_bytes: wanted.row_group_bytes,
             file_bytes: wanted.target_file_bytes,
         })

@@ -13,12 +13,14 @@ use arrow_array::types::{Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Struct};
-use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
-use parquet::file::writer::SerializedFileWriter;
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::writer::{SerializedRowGroupWriter, TrackedWrite};
 use weir_pipeline::fault::{self, Point};
 
 use super::WriteError;
+use super::codec::Codec;
 use super::encoding::Encoding;
+use super::groups::{self, Ended, Groups};
 use super::leaves::{self, Chunk};
 use super::metrics::Metrics;
 
@@ -33,14 +35,16 @@ pub(super) struct Place {
     pub(super) is_remote: bool,
 }
 
+/// How a file begins (Parquet's documentation, "File format").
+const MAGIC: &[u8] = b"PAR1";
+
 /// A file that takes row groups.
 pub(super) struct GrowingFile {
     place: Place,
     encoding: Arc<Encoding>,
-    writer: SerializedFileWriter<Appender>,
-    factory: ArrowRowGroupWriterFactory,
+    out: TrackedWrite<Appender>,
     group: Option<Group>,
-    groups: usize,
+    groups: Groups,
     rows: u64,
     nans: Vec<u64>,
     /// What the last row group came to, of what it was estimated at: estimates know little of compression.
@@ -49,6 +53,7 @@ pub(super) struct GrowingFile {
 
 struct Group {
     chunks: Vec<Chunk>,
+    codec: Codec,
     rows: usize,
 }
 
@@ -65,17 +70,15 @@ impl GrowingFile {
         let file = OpenOptions::new().append(true).create_new(true).open(&place.path);
         let file = file.map_err(|source| WriteError::Io { doing: "create", path: place.path.clone(), source })?;
         let appender = Appender { path: place.path.clone(), file: Some(file) };
-        let schema = Arc::clone(&encoding.schema);
-        let writer = SerializedFileWriter::new(appender, schema, Arc::clone(&encoding.properties));
-        let writer = writer.map_err(|e| parquet_error(&place, e))?;
+        let mut out = TrackedWrite::new(appender);
+        out.write_all(MAGIC).map_err(|source| WriteError::Io { doing: "write", path: place.path.clone(), source })?;
         Ok(Self {
-            factory: ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&encoding.rows)),
             nans: vec![0; encoding.floats.len()],
             encoding: Arc::clone(encoding),
             place,
-            writer,
+            out,
             group: None,
-            groups: 0,
+            groups: Groups::default(),
             rows: 0,
             shrinkage: 1.0,
         })
@@ -85,14 +88,15 @@ impl GrowingFile {
     pub(super) fn write(&mut self, columns: &[ArrayRef], rows: usize) -> Result<(), WriteError> {
         let error = |e| parquet_error(&self.place, e);
         if self.group.is_none() {
-            let writers = self.factory.create_column_writers(self.groups).map_err(error)?;
-            let chunks = Chunk::all(writers, self.writer.schema_descr(), &self.encoding);
-            self.group = Some(Group { chunks, rows: 0 });
+            let chunks = Chunk::all(&self.encoding, self.groups.count()).map_err(error)?;
+            let codec = self.encoding.codecs.take().map_err(error)?;
+            self.group = Some(Group { chunks, codec, rows: 0 });
         }
         let Some(group) = &mut self.group else { return Ok(()) };
-        let mut chunks = group.chunks.iter_mut();
+        let page_rows = self.encoding.properties.data_page_row_count_limit();
+        let mut chunks = &mut group.chunks[..];
         for (field, column) in self.encoding.rows.fields().iter().zip(columns) {
-            leaves::write(field, column, &mut chunks).map_err(error)?;
+            chunks = leaves::write(field, column, chunks, page_rows, &mut group.codec).map_err(error)?;
         }
         group.rows += rows;
         self.rows += rows as u64;
@@ -114,7 +118,7 @@ impl GrowingFile {
 
     /// Bytes of ended row groups.
     pub(super) fn bytes(&self) -> u64 {
-        self.writer.bytes_written() as u64
+        self.out.bytes_written() as u64
     }
 
     /// About how many bytes the file would have if the row group ended now.
@@ -126,19 +130,34 @@ impl GrowingFile {
     pub(super) fn end_group(&mut self) -> Result<(), WriteError> {
         let (before, estimate) = (self.bytes(), self.group_bytes());
         let Some(group) = self.group.take() else { return Ok(()) };
-        self.groups += 1;
-        let place = &self.place;
-        let error = |e| parquet_error(place, e);
-        let mut row_group = self.writer.next_row_group().map_err(error)?;
-        for chunk in group.chunks {
-            chunk.append_to_row_group(&mut row_group).map_err(error)?;
-        }
-        row_group.close().map_err(error)?;
-        let io = |source| WriteError::Io { doing: "write", path: place.path.clone(), source };
-        self.writer.flush().map_err(io)?;
-        self.writer.inner_mut().file = None;
+        let Group { chunks, mut codec, .. } = group;
+        self.write_group(chunks, &mut codec).map_err(|e| parquet_error(&self.place, e))?;
+        self.encoding.codecs.give_back(codec);
+        let io = |source| WriteError::Io { doing: "write", path: self.place.path.clone(), source };
+        self.out.flush().map_err(io)?;
+        self.out.inner_mut().file = None;
         self.shrinkage = ((self.bytes() - before) as f64 / estimate.max(1) as f64).clamp(0.01, 1.0);
         Ok(())
+    }
+
+    fn write_group(&mut self, chunks: Vec<Chunk>, codec: &mut Codec) -> ParquetResult<()> {
+        let Encoding { descriptor, properties, .. } = &*self.encoding;
+        let ordinal = i16::try_from(self.groups.count());
+        let ordinal = ordinal.map_err(|_| ParquetError::General("a file of 32768 row groups".to_string()))?;
+        let mut ended = None;
+        let on_close = |out: &mut TrackedWrite<Appender>, metadata, filters, column_indexes, offset_indexes| {
+            let metadata = groups::write_filters(metadata, filters, out)?;
+            ended = Some(Ended { metadata, column_indexes, offset_indexes });
+            Ok(())
+        };
+        let (descriptor, properties) = (Arc::clone(descriptor), Arc::clone(properties));
+        let on_close = Some(Box::new(on_close) as Box<_>);
+        let mut group = SerializedRowGroupWriter::new(descriptor, properties, &mut self.out, ordinal, on_close);
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut group, codec)?;
+        }
+        group.close()?;
+        ended.map_or(Ok(()), |ended| self.groups.keep(ended, &self.encoding))
     }
 
     /// Writes the footer and makes the file durable, but for the folder that names it.
@@ -150,11 +169,13 @@ impl GrowingFile {
     ) -> Result<ClosedFile, WriteError> {
         self.end_group()?;
         let place = self.place;
-        let footer = self.writer.finish().map_err(|e| parquet_error(&place, e))?;
+        let error = |e| parquet_error(&place, e);
+        let footer = self.groups.all(&self.encoding).map_err(error)?;
+        let tail = groups::tail(&footer, self.out.bytes_written()).map_err(error)?;
         let io = |source| WriteError::Io { doing: "sync", path: place.path.clone(), source };
-        self.writer.flush().map_err(io)?;
+        self.out.write_all(&tail).and_then(|()| self.out.flush()).map_err(io)?;
         if !place.is_remote {
-            self.writer.inner_mut().open().and_then(|f| f.sync_all()).map_err(io)?;
+            self.out.inner_mut().open().and_then(|f| f.sync_all()).map_err(io)?;
         }
         let metrics = Metrics::of(&footer, &self.encoding);
         let nans = self.encoding.floats.iter().zip(&self.nans);
@@ -167,7 +188,7 @@ impl GrowingFile {
             .partition(partition.clone())
             .partition_spec_id(spec_id)
             .record_count(self.rows)
-            .file_size_in_bytes(self.writer.bytes_written() as u64)
+            .file_size_in_bytes(self.out.bytes_written() as u64)
             .nan_value_counts(counted.map(|((_, id), nans)| (*id, *nans)).collect())
             .column_sizes(metrics.column_sizes)
             .value_counts(metrics.value_counts)

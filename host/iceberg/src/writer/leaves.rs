@@ -4,46 +4,37 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, ListArray};
-use arrow_buffer::NullBuffer;
-use arrow_schema::{DataType, Field, FieldRef};
+use arrow_array::{Array, ArrayRef, ListArray, StructArray};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields};
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, compute_leaves};
-use parquet::errors::Result;
+use parquet::errors::{ParquetError, Result};
 use parquet::file::writer::SerializedRowGroupWriter;
-use parquet::schema::types::SchemaDescriptor;
 
-use super::coded::{CodedChunk, Levels};
+use super::chunk::OwnChunk;
+use super::codec::Codec;
 use super::encoding::Encoding;
+use super::general::leaf_count;
+use super::spans::Spans;
 
 /// One column chunk that grows.
 pub(super) enum Chunk {
     /// By Arrow's writer.
     Arrow(Box<ArrowColumnWriter>),
-    /// From a dictionary.
-    Coded(Box<CodedChunk>),
+    /// Of a type that is written here.
+    Own(Box<OwnChunk>),
 }
 
 impl Chunk {
-    /// Takes the places of Arrow's writers where a dictionary comes that they would look up again: in a column of its
-    /// own, or as keys or values of one that is a map.
-    pub(super) fn all(writers: Vec<ArrowColumnWriter>, schema: &SchemaDescriptor, encoding: &Encoding) -> Vec<Self> {
-        let mut codable = Vec::with_capacity(writers.len());
-        for field in encoding.rows.fields() {
-            match (field.data_type(), map_fields(field)) {
-                (DataType::Dictionary(..), _) => codable.push(true),
-                (_, Some((key, value))) => codable.extend([key, value].map(is_dictionary)),
-                _ => codable.resize(codable.len() + leaf_count(field), false),
-            }
-        }
-        let chunk = |(index, writer): (usize, ArrowColumnWriter)| {
-            let is_codable = codable.get(index).copied().unwrap_or(false);
-            let kind = &encoding.leaves[index].kind;
-            let coded =
-                is_codable.then(|| CodedChunk::new(&schema.column(index), kind, &encoding.properties)).flatten();
-            match coded {
-                Some(coded) => Self::Coded(Box::new(coded)),
-                None => Self::Arrow(Box::new(writer)),
+    /// Those of a new row group.
+    pub(super) fn all(encoding: &Encoding, group: usize) -> Result<Vec<Self>> {
+        let writers = encoding.general.writers(group)?;
+        let chunk = |(index, writer): (usize, Option<ArrowColumnWriter>)| match writer {
+            Some(writer) => Ok(Self::Arrow(Box::new(writer))),
+            None => {
+                let (column, leaf) = (encoding.descriptor.column(index), &encoding.leaves[index]);
+                let own = OwnChunk::new(&column, &leaf.data_type, &leaf.kind, &encoding.properties)?;
+                let own = own.ok_or_else(|| ParquetError::General(format!("no writer for {}", column.path())))?;
+                Ok(Self::Own(Box::new(own)))
             }
         };
         writers.into_iter().enumerate().map(chunk).collect()
@@ -53,169 +44,138 @@ impl Chunk {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Arrow(writer) => writer.get_estimated_total_bytes(),
-            Self::Coded(chunk) => chunk.bytes(),
+            Self::Own(chunk) => chunk.bytes(),
         }
+    }
+
+    fn is_own(&self) -> bool {
+        matches!(self, Self::Own(_))
     }
 
     /// Ends the chunk and puts it into a row group.
     pub(super) fn append_to_row_group<W: std::io::Write + Send>(
         self,
         row_group: &mut SerializedRowGroupWriter<'_, W>,
+        codec: &mut Codec,
     ) -> Result<()> {
         match self {
             Self::Arrow(writer) => writer.close()?.append_to_row_group(row_group),
-            Self::Coded(chunk) => chunk.append_to_row_group(row_group),
+            Self::Own(chunk) => chunk.append_to_row_group(row_group, codec),
         }
     }
 }
 
-/// Adds one column's rows to its chunks, which are the first of these.
+/// Rows that a page takes before it looks at its size again.
+const AT_ONCE: usize = 1024;
+
+/// Adds one column's rows to its chunks, which are the first of `chunks`, and gives those behind them. A page has
+/// `page_rows` at the most.
 pub(super) fn write<'a>(
     field: &FieldRef,
     column: &ArrayRef,
+    chunks: &'a mut [Chunk],
+    page_rows: usize,
+    codec: &mut Codec,
+) -> Result<&'a mut [Chunk]> {
+    let (chunks, behind) = chunks.split_at_mut(leaf_count(field.data_type()));
+    if chunks.iter().any(Chunk::is_own) {
+        for rows in pieces(column.len(), page_rows.min(AT_ONCE)) {
+            let mut chunks = chunks.iter_mut();
+            write_own(field, column, (&Spans::rows(&rows), rows.len()), &mut chunks, codec)?;
+        }
+    }
+    let is_kept: Vec<bool> = chunks.iter().map(|chunk| !chunk.is_own()).collect();
+    if let Some((field, column)) = project(field, column, &mut is_kept.iter().copied())? {
+        let leaves = compute_leaves(&field, &column)?;
+        let writers = chunks.iter_mut().filter_map(|chunk| match chunk {
+            Chunk::Arrow(writer) => Some(writer),
+            Chunk::Own(_) => None,
+        });
+        for (leaf, writer) in leaves.iter().zip(writers) {
+            writer.write(leaf)?;
+        }
+    }
+    Ok(behind)
+}
+
+/// Adds what is below a column, at these places, to those of its chunks that are written here.
+fn write_own<'a>(
+    field: &FieldRef,
+    array: &ArrayRef,
+    (spans, rows): (&Spans, usize),
     chunks: &mut impl Iterator<Item = &'a mut Chunk>,
+    codec: &mut Codec,
 ) -> Result<()> {
-    if let Some((key, value)) = map_fields(field) {
-        if let (Some(keys), Some(values)) = (chunks.next(), chunks.next()) {
-            return write_map(field, (key, value), column, keys, values);
+    let within = |spans: &Spans| match field.is_nullable() {
+        true => spans.nullable(array.nulls()),
+        false => spans.clone(),
+    };
+    match field.data_type() {
+        DataType::List(inside) => {
+            let list = array.as_list::<i32>();
+            let below = within(spans).list(list.offsets());
+            write_own(inside, list.values(), (&below, rows), chunks, codec)
         }
-        return Ok(());
-    }
-    for _ in 0..leaf_count(field).min(1) {
-        match chunks.next() {
-            Some(Chunk::Coded(chunk)) => return write_coded(field, column, chunk),
-            Some(Chunk::Arrow(first)) => {
-                let mut leaves = compute_leaves(field, column)?.into_iter();
-                if let Some(leaf) = leaves.next() {
-                    first.write(&leaf)?;
-                }
-                for (leaf, chunk) in leaves.zip(chunks.by_ref()) {
-                    if let Chunk::Arrow(writer) = chunk {
-                        writer.write(&leaf)?;
-                    }
-                }
-            }
-            None => {}
+        DataType::Map(entries, _) => {
+            let map = array.as_map();
+            let below = within(spans).list(map.offsets());
+            let below_entries: ArrayRef = Arc::new(map.entries().clone());
+            write_own(entries, &below_entries, (&below, rows), chunks, codec)
         }
+        DataType::Struct(fields) => {
+            let below = within(spans);
+            let columns = array.as_struct().columns();
+            fields.iter().zip(columns).try_for_each(|(f, c)| write_own(f, c, (&below, rows), chunks, codec))
+        }
+        _ => match chunks.next() {
+            Some(Chunk::Own(chunk)) => chunk.write((spans, rows), field.is_nullable(), array, codec),
+            _ => Ok(()),
+        },
     }
-    Ok(())
 }
 
-fn write_coded(field: &Field, column: &ArrayRef, chunk: &mut CodedChunk) -> Result<()> {
-    let dictionary = column.as_dictionary::<Int32Type>();
-    let (keys, nulls) = (dictionary.keys().values(), dictionary.keys().nulls());
-    let mut def = Vec::new();
-    for rows in pieces(column.len(), chunk.rows_max()) {
-        def.clear();
-        if field.is_nullable() {
-            match nulls {
-                None => def.resize(rows.len(), 1),
-                Some(nulls) => def.extend(rows.clone().map(|row| u8::from(nulls.is_valid(row)))),
-            }
+/// A column with those of its leaves alone that are kept; `None` if none is. A map becomes a list, whose levels are the
+/// same.
+fn project(
+    field: &FieldRef,
+    array: &ArrayRef,
+    is_kept: &mut impl Iterator<Item = bool>,
+) -> std::result::Result<Option<(FieldRef, ArrayRef)>, ArrowError> {
+    let made = |array: ArrayRef| {
+        let field = Field::new(field.name(), array.data_type().clone(), field.is_nullable());
+        (Arc::new(field), array)
+    };
+    let list = |inside: Option<(FieldRef, ArrayRef)>, offsets, nulls| match inside {
+        None => Ok(None),
+        Some((inside, values)) => {
+            let list = ListArray::try_new(inside, offsets, values, nulls)?;
+            Ok(Some(made(Arc::new(list))))
         }
-        let levels = Levels { rep: &[], def: &def, rows: rows.len() };
-        let there = rows.filter(|row| nulls.is_none_or(|n| n.is_valid(*row)));
-        chunk.write(levels, there.map(|row| keys[row]), dictionary.values())?;
-    }
-    Ok(())
-}
-
-/// Adds a map's rows to the chunks of its keys and values. For one that Arrow's writer takes, the map is a list of it:
-/// the levels are the same.
-fn write_map(
-    field: &Field,
-    (key, value): (&FieldRef, &FieldRef),
-    column: &ArrayRef,
-    keys: &mut Chunk,
-    values: &mut Chunk,
-) -> Result<()> {
-    let map = column.as_map();
-    for (field_below, below, chunk) in [(key, map.keys(), keys), (value, map.values(), values)] {
-        match chunk {
-            Chunk::Arrow(writer) => {
-                let (offsets, nulls) = (map.offsets().clone(), map.nulls().cloned());
-                let list = ListArray::try_new(Arc::clone(field_below), offsets, Arc::clone(below), nulls)?;
-                let list_field = Field::new(field.name(), list.data_type().clone(), field.is_nullable());
-                for leaf in compute_leaves(&list_field, &(Arc::new(list) as ArrayRef))? {
-                    writer.write(&leaf)?;
-                }
-            }
-            Chunk::Coded(chunk) => {
-                let dictionary = below.as_dictionary::<Int32Type>();
-                let nullable = (field.is_nullable(), field_below.is_nullable());
-                let mut levels = ListLevels::default();
-                for rows in pieces(column.len(), chunk.rows_max()) {
-                    let offsets = &map.offsets()[rows.start..=rows.end];
-                    levels.fill(offsets, map.nulls(), rows.clone(), dictionary.keys().nulls(), nullable);
-                    let keys = dictionary.keys().values();
-                    let there = levels.there.iter().flat_map(|range| &keys[range.clone()]).copied();
-                    chunk.write(
-                        Levels { rep: &levels.rep, def: &levels.def, rows: rows.len() },
-                        there,
-                        dictionary.values(),
-                    )?;
-                }
-            }
+    };
+    match field.data_type() {
+        DataType::List(inside) => {
+            let whole = array.as_list::<i32>();
+            let inside = project(inside, whole.values(), is_kept)?;
+            list(inside, whole.offsets().clone(), whole.nulls().cloned())
         }
-    }
-    Ok(())
-}
-
-/// The levels of a list's elements, or of a map's keys or values, and which elements are there.
-#[derive(Default)]
-struct ListLevels {
-    rep: Vec<u8>,
-    def: Vec<u8>,
-    there: Vec<Range<usize>>,
-}
-
-impl ListLevels {
-    /// `offsets` are those of the rows; `nullable`: the list, and what is in it.
-    fn fill(
-        &mut self,
-        offsets: &[i32],
-        nulls: Option<&NullBuffer>,
-        rows: Range<usize>,
-        below: Option<&NullBuffer>,
-        nullable: (bool, bool),
-    ) {
-        self.rep.clear();
-        self.def.clear();
-        self.there.clear();
-        let empty = u8::from(nullable.0);
-        let (null_below, full) = (empty + 1, empty + 1 + u8::from(nullable.1));
-        for (row, ends) in rows.zip(offsets.windows(2)) {
-            let (start, end) = (ends[0] as usize, ends[1] as usize);
-            let is_null = nulls.is_some_and(|n| n.is_null(row));
-            self.rep.push(0);
-            if is_null || start == end {
-                self.def.push(if is_null { 0 } else { empty });
-                continue;
-            }
-            self.rep.resize(self.rep.len() + end - start - 1, 1);
-            match below {
-                None => {
-                    self.def.resize(self.def.len() + end - start, full);
-                    self.add(start..end);
-                }
-                Some(below) => {
-                    for element in start..end {
-                        let is_there = below.is_valid(element);
-                        self.def.push(if is_there { full } else { null_below });
-                        if is_there {
-                            self.add(element..element + 1);
-                        }
-                    }
-                }
-            }
+        DataType::Map(entries, _) => {
+            let whole = array.as_map();
+            let below: ArrayRef = Arc::new(whole.entries().clone());
+            let inside = project(entries, &below, is_kept)?;
+            list(inside, whole.offsets().clone(), whole.nulls().cloned())
         }
-    }
-
-    fn add(&mut self, range: Range<usize>) {
-        match self.there.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => self.there.push(range),
+        DataType::Struct(fields) => {
+            let whole = array.as_struct();
+            let columns = fields.iter().zip(whole.columns()).map(|(f, c)| project(f, c, is_kept));
+            let kept = columns.collect::<std::result::Result<Vec<_>, ArrowError>>()?;
+            let (fields, columns): (Vec<_>, Vec<_>) = kept.into_iter().flatten().unzip();
+            if fields.is_empty() {
+                return Ok(None);
+            }
+            let part = StructArray::try_new(Fields::from(fields), columns, whole.nulls().cloned())?;
+            Ok(Some(made(Arc::new(part))))
         }
+        _ => Ok(is_kept.next().unwrap_or_default().then(|| (Arc::clone(field), Arc::clone(array)))),
     }
 }
 
@@ -223,26 +183,4 @@ impl ListLevels {
 fn pieces(rows: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
     let most = most.max(1);
     (0..rows.div_ceil(most)).map(move |i| i * most..rows.min((i + 1) * most))
-}
-
-/// Key and value of a map of which one at least is a dictionary, and the other has no columns inside.
-fn map_fields(field: &Field) -> Option<(&FieldRef, &FieldRef)> {
-    let DataType::Map(entries, _) = field.data_type() else { return None };
-    let DataType::Struct(fields) = entries.data_type() else { return None };
-    match &fields[..] {
-        [key, value] if !key.data_type().is_nested() && !value.data_type().is_nested() => Some((key, value)),
-        _ => None,
-    }
-}
-
-fn is_dictionary(field: &FieldRef) -> bool {
-    matches!(field.data_type(), DataType::Dictionary(..))
-}
-
-fn leaf_count(field: &Field) -> usize {
-    match field.data_type() {
-        DataType::List(inside) | DataType::Map(inside, _) => leaf_count(inside),
-        DataType::Struct(fields) => fields.iter().map(|f| leaf_count(f)).sum(),
-        _ => 1,
-    }
 }

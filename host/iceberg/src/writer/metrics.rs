@@ -101,7 +101,7 @@ fn single_value(kind: &PrimitiveType, statistics: &Statistics, bytes: &[u8]) -> 
     bytes
 }
 
-fn is_less(kind: &PrimitiveType, a: &[u8], b: &[u8]) -> bool {
+pub(super) fn is_less(kind: &PrimitiveType, a: &[u8], b: &[u8]) -> bool {
     use PrimitiveType as P;
     let int = |v: &[u8]| v.try_into().map(i32::from_le_bytes).unwrap_or_default();
     let long = |v: &[u8]| v.try_into().map(i64::from_le_bytes).unwrap_or_default();

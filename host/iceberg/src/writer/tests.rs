@@ -24,6 +24,7 @@ use crate::store::{S3Options, Store};
 mod bounds;
 mod epochs;
 mod files;
+mod own;
 mod properties;
 mod remote;
 mod values;

@@ -55,6 +55,25 @@ proptest! {
 #[test]
 fn a_run_takes_no_more_room_than_it_must() {
     let mut bytes = Vec::new();
-    encode(&[1u8; 10_000], 1, &mut bytes);
+    encode(&[1; 10_000], 1, &mut bytes);
     assert_eq!(bytes.len(), 4);
+}
+
+proptest! {
+    #[test]
+    fn levels_are_what_was_pushed(
+        parts in prop::collection::vec((0..4u8, 1..40usize), 0..60),
+        width in 1..=2u32,
+    ) {
+        let (mut levels, mut numbers) = (Levels::default(), Vec::new());
+        for (level, count) in parts {
+            let level = level & ((1 << width) - 1);
+            levels.push(level, count);
+            numbers.extend(std::iter::repeat_n(u32::from(level), count));
+        }
+        let mut bytes = Vec::new();
+        levels.encode(width, &mut bytes);
+        prop_assert_eq!(levels.len(), numbers.len());
+        prop_assert_eq!(decode(&bytes, width, numbers.len()), numbers);
+    }
 }
