@@ -1,7 +1,7 @@
 //! Standard tables: other engines read what Weir wrote, and Weir fills what they made.
 
 use serde_json::{Value, json};
-use weir_tests::{Collector, Kafka, Oracle, Rest, Spark, Trino, Weir, until};
+use weir_tests::{Collector, Kafka, Oracle, Rest, Spark, Table, Trino, Weir, until};
 
 use crate::compaction::json;
 use crate::pipeline::{Catalog, LIMIT, Pipeline, said};
@@ -128,6 +128,18 @@ fn trino_reads_the_tables_of_every_catalog_that_it_knows_and_answers_both_querie
         let count = "SELECT count(*) AS a, count(DISTINCT span_id) AS b, count(DISTINCT trace_id) AS c, \
                      sum(status_code) AS d FROM lakehouse.telemetry.traces";
         assert_eq!(asked(pipeline, catalog, count)[0][..2], [json!(made.count), json!(made.distinct)]);
+        // Maps and lists, and text inside them.
+        let inside = trino.sql(&format!(
+            "SELECT sum(cardinality(attributes)), sum(cardinality(events)), \
+             sum(reduce(map_values(attributes), 0, (n, v) -> n + length(v), n -> n)), \
+             sum(reduce(events, 0, (n, e) -> n + length(e.name), n -> n)) FROM {catalog}.telemetry.traces"
+        ));
+        let code = "r = load(at).scan(selected_fields=('attributes', 'events')).to_arrow().to_pylist()\n\
+                    a, e = [dict(x['attributes'] or []) for x in r], [y for x in r for y in x['events'] or []]\n\
+                    result = [sum(map(len, a)), len(e), sum(len(v) for x in a for v in x.values()), \
+                    sum(len(y['name']) for y in e)]";
+        let table = if catalog == "of_rest" { Table::rest(&rest.uri(), "telemetry.traces") } else { pipeline.traces() };
+        assert_eq!(json!(inside[0]), Oracle::shared().python(Some(&table), code), "{catalog}");
         // One partition, one trace, one time: what Trino's plan leaves out by partitions, bounds and bloom filters.
         let by = |what: &str| {
             format!(
