@@ -28,6 +28,7 @@ mod coded;
 mod encoding;
 mod error;
 mod file;
+mod fitness;
 mod flush;
 mod hybrid;
 mod leaves;
@@ -41,6 +42,7 @@ mod tests;
 mod upload;
 
 pub use error::WriteError;
+pub(crate) use file::{ChunkBytes, CopiedChunk, CopiedGroup, count_nans};
 pub(crate) use paths::partition_folder as partition_name;
 pub(crate) use rewriting::{Rewriting, Rewritten, Run, RunWriter, Scratch, make_durable};
 

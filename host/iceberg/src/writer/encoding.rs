@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, SchemaRef};
 use iceberg::spec::{PrimitiveType, TableMetadata, Type};
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::basic::Encoding as PageEncoding;
+use parquet::basic::{Compression, Encoding as PageEncoding};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr};
 use parquet::schema::types::{ColumnDescriptor, TypePtr};
 
@@ -27,8 +27,13 @@ pub(super) struct Encoding {
     pub(super) leaves: Vec<Leaf>,
     /// Columns that may hold NaN: index in the rows, and id.
     pub(super) floats: Vec<(usize, i32)>,
-    /// A row group ends here.
+    /// A row group ends here, whichever comes first.
     pub(super) row_group_bytes: usize,
+    pub(super) row_group_rows: Option<usize>,
+    /// The codec of every column.
+    pub(super) compression: Compression,
+    /// The columns that have bloom filters, as Parquet counts them.
+    pub(super) bloom: HashSet<usize>,
     /// A file ends here.
     pub(super) file_bytes: u64,
 }
@@ -41,6 +46,8 @@ pub(super) struct Leaf {
     pub(super) metrics: MetricsMode,
     /// Inside a list or a map.
     pub(super) is_repeated: bool,
+    /// What its footer says of its values.
+    pub(super) statistics: EnabledStatistics,
 }
 
 impl Encoding {
@@ -65,7 +72,7 @@ impl Encoding {
             .set_dictionary_enabled(false)
             .set_max_row_group_row_count(None)
             .set_column_index_truncate_length(Some(64));
-        let mut leaves = Vec::with_capacity(data_types.len());
+        let (mut leaves, mut filtered) = (Vec::with_capacity(data_types.len()), HashSet::new());
         for (position, (column, data_type)) in parquet.columns().iter().zip(&data_types).enumerate() {
             let info = column.self_type().get_basic_info();
             let id = if info.has_id() { info.id() } else { -1 };
@@ -83,8 +90,9 @@ impl Encoding {
                 _ => EnabledStatistics::Chunk,
             };
             let bloom = wanted.bloom.get(name);
+            filtered.extend(bloom.map(|_| position));
             properties = encode_column(properties, column, data_type, statistics, bloom.map(|b| (*b, wanted)));
-            leaves.push(Leaf { id, kind, metrics, is_repeated });
+            leaves.push(Leaf { id, kind, metrics, is_repeated, statistics });
         }
         let properties = properties.set_statistics_truncate_length(statistics_length(&leaves)).build();
         let floats = file.fields().iter().enumerate().filter(|(_, f)| f.data_type().is_floating());
@@ -96,6 +104,9 @@ impl Encoding {
             floats: floats.filter_map(|(index, _)| float_id(index)).collect(),
             leaves,
             row_group_bytes: wanted.row_group_bytes,
+            row_group_rows: wanted.row_group_rows,
+            compression: wanted.compression,
+            bloom: filtered,
             file_bytes: wanted.target_file_bytes,
         })
     }

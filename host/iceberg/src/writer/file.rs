@@ -22,6 +22,10 @@ use super::encoding::Encoding;
 use super::leaves::{self, Chunk};
 use super::metrics::Metrics;
 
+mod copying;
+
+pub(crate) use copying::{ChunkBytes, CopiedChunk, CopiedGroup};
+
 /// Where a file is, and where it belongs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Place {
@@ -41,6 +45,8 @@ pub(super) struct GrowingFile {
     factory: ArrowRowGroupWriterFactory,
     group: Option<Group>,
     groups: usize,
+    /// Those that were copied, by number.
+    copies: Vec<usize>,
     rows: u64,
     nans: Vec<u64>,
     /// What the last row group came to, of what it was estimated at: estimates know little of compression.
@@ -57,6 +63,8 @@ struct Group {
 pub(super) struct ClosedFile {
     pub(super) place: Place,
     pub(super) data_file: DataFile,
+    /// The row groups that were copied, by number.
+    pub(super) copies: Vec<usize>,
 }
 
 impl GrowingFile {
@@ -76,6 +84,7 @@ impl GrowingFile {
             writer,
             group: None,
             groups: 0,
+            copies: Vec::new(),
             rows: 0,
             shrinkage: 1.0,
         })
@@ -134,10 +143,16 @@ impl GrowingFile {
             chunk.append_to_row_group(&mut row_group).map_err(error)?;
         }
         row_group.close().map_err(error)?;
-        let io = |source| WriteError::Io { doing: "write", path: place.path.clone(), source };
+        self.let_go()?;
+        self.shrinkage = ((self.bytes() - before) as f64 / estimate.max(1) as f64).clamp(0.01, 1.0);
+        Ok(())
+    }
+
+    /// Closes the file descriptor, until there is more to append.
+    fn let_go(&mut self) -> Result<(), WriteError> {
+        let io = |source| WriteError::Io { doing: "write", path: self.place.path.clone(), source };
         self.writer.flush().map_err(io)?;
         self.writer.inner_mut().file = None;
-        self.shrinkage = ((self.bytes() - before) as f64 / estimate.max(1) as f64).clamp(0.01, 1.0);
         Ok(())
     }
 
@@ -175,13 +190,14 @@ impl GrowingFile {
             .lower_bounds(metrics.lower_bounds)
             .upper_bounds(metrics.upper_bounds)
             .split_offsets(Some(metrics.split_offsets));
-        if let Some(id) = sort_order_id {
+        // What was copied is in order, or not, by itself.
+        if let Some(id) = sort_order_id.filter(|_| self.copies.is_empty()) {
             builder.sort_order_id(id);
         }
         let data_file = builder
             .build()
             .map_err(|e| WriteError::Describe { location: place.location.clone(), reason: e.to_string() })?;
-        Ok(ClosedFile { place, data_file })
+        Ok(ClosedFile { place, data_file, copies: self.copies })
     }
 }
 
@@ -189,7 +205,8 @@ fn parquet_error(place: &Place, source: parquet::errors::ParquetError) -> WriteE
     WriteError::Parquet { location: place.path.display().to_string(), source }
 }
 
-fn count_nans(column: &ArrayRef) -> u64 {
+/// How many values of a column are NaN.
+pub(crate) fn count_nans(column: &ArrayRef) -> u64 {
     let nans = match column.data_type() {
         DataType::Float32 => column.as_primitive::<Float32Type>().iter().flatten().filter(|v| v.is_nan()).count(),
         DataType::Float64 => column.as_primitive::<Float64Type>().iter().flatten().filter(|v| v.is_nan()).count(),
