@@ -166,7 +166,7 @@ async fn what_is_not_as_the_table_wants_it_is_encoded_again() {
 async fn large_files_are_cut_between_row_groups() {
     let lake = hadoop().await;
     let table = open(&lake, &[], &[], &[SMALL_GROUPS]).await;
-    append(&table, 1, &[rows(0..12_000)]).await;
+    append(&table, 1, &[rows(0..24_000)]).await;
     let (before, one) = (content(&lake).await, live(&lake).await.remove(0).file);
     let groups = input(&lake, &one).groups();
     let options = Options { target_file_bytes: Some(one.file_size_in_bytes() / 2), ..options(&lake) };
