@@ -152,8 +152,8 @@ impl Work {
                     tracing::warn!(table, why, "files are not compacted");
                 }
                 if done.groups > 0 {
-                    let (before, after) = (done.files_before, done.files_after);
-                    tracing::info!(table, before, after, rows = done.rows, "a table was compacted");
+                    let (before, after, copied) = (done.files_before, done.files_after, done.files_copied);
+                    tracing::info!(table, before, after, copied, rows = done.rows, "a table was compacted");
                 }
             }
             Err(CompactError::Stopped) => {}

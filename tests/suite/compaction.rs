@@ -94,6 +94,52 @@ fn fewer_files_hold_the_same_rows_for_pyiceberg_duckdb_and_spark() {
 }
 
 #[test]
+fn row_groups_that_are_copied_are_read_and_left_out_as_before() {
+    let mut pipeline = Pipeline::new("compacted-copies", 1);
+    // Row groups of a kilobyte are large here.
+    pipeline.sections =
+        "[sink.iceberg.tables.spans.properties]\n\"write.parquet.row-group-size-bytes\" = \"8000\"\n".into();
+    let made = ingest(&pipeline, 1..7);
+    let table = pipeline.traces();
+    let rows_before = rows(&table);
+    let done = compact(&pipeline, &["--min-input-files", "2"]);
+    let count = made.count;
+    assert_eq!((done["rows"].as_u64(), done["failed"].as_array().map(Vec::len)), (Some(count), Some(0)));
+    let (copied, encoded) = (done["files_copied"].as_u64(), done["files_encoded"].as_u64());
+    assert!(copied > Some(0) && done["bytes_copied"].as_u64() > Some(0), "{done}");
+    assert_eq!(copied.zip(encoded).map(|(a, b)| a + b), done["files_before"].as_u64());
+    assert_eq!(rows(&table), rows_before);
+    // DuckDB and Weir ask row groups' bounds and filters, PyIceberg and Spark files' bounds; none may leave out a row.
+    let folder = pipeline.lake().join("telemetry/traces");
+    let scan = format!("iceberg_scan('{}')", folder.display());
+    let traces = "select trace_id as id, count(*) as n from {} group by 1 order by n desc, id limit 5";
+    let asked = Oracle::shared().duckdb(&format!("load iceberg; {}", traces.replace("{}", &scan)));
+    let spark = Spark::shared().hadoop(&pipeline.lake());
+    let same = spark.sql(&traces.replace("{}", "lakehouse.telemetry.traces"));
+    for (row, same) in asked.iter().zip(&same) {
+        let (id, n) = (row[0].as_str().expect("an id"), row[1].as_u64().expect("a count"));
+        assert_eq!((same["id"].as_str(), same["n"].as_u64()), (Some(id), Some(n)));
+        let of_it = format!("select count(*) as n from {{}} where trace_id = '{id}'");
+        let duck = Oracle::shared().duckdb(&format!("load iceberg; {}", of_it.replace("{}", &scan)));
+        assert_eq!(duck, [[Value::from(n)]]);
+        let sparks = spark.sql(&of_it.replace("{}", "lakehouse.telemetry.traces"));
+        assert_eq!(sparks[0]["n"].as_u64(), Some(n));
+        let own = json(&[
+            "query",
+            "--output",
+            "json",
+            "--pipeline",
+            &pipeline.file(),
+            &of_it.replace("{}", "telemetry.traces"),
+        ]);
+        assert_eq!(own[0]["n"].as_u64(), Some(n));
+    }
+    let layout = json(&["table", "layout", "--output", "json", pipeline.file().as_str(), "telemetry.traces"]).remove(0);
+    assert!(layout["questions"].as_array().is_some_and(|questions| !questions.is_empty()), "{layout}");
+    verified(&pipeline);
+}
+
+#[test]
 fn a_running_pipeline_is_not_disturbed_and_each_row_is_there_once() {
     let pipeline = Pipeline::new("compacted-running", 3);
     let table = pipeline.traces();

@@ -5,7 +5,7 @@
 //! not wait for it, and no pipeline's offsets are touched.
 //!
 //! # Memory
-//! Files are read a batch at a time. Of those of a sorted table only so many are open at once as overlap in the sort
+//! What is copied is read a column chunk at a time. Other files are read a batch at a time. Of those of a sorted table only so many are open at once as overlap in the sort
 //! order; if that would take more than [`Options::memory_bytes`], some are merged beforehand into runs on local disk.
 //! Beside it there is one row group that grows (`write.parquet.row-group-size-bytes`), and 64 MB while rows that are in
 //! no order are put into one. Files of a remote warehouse are fetched onto local disk first, one group at a time
@@ -23,6 +23,7 @@ use crate::store::StoreError;
 use crate::writer::{Scratch, WriteError};
 
 mod content;
+mod copy;
 mod held;
 mod input;
 mod merge;
@@ -45,10 +46,14 @@ use rewrite::{Ready, Workshop};
 /// bounded, and so is the number of snapshots.
 const COMMIT_BYTES: u64 = 2 << 30;
 
+/// Nor do they wait for others longer than this.
+const COMMIT_AFTER_MS: i64 = 2 * 60 * 1000;
+
 /// How files are put together.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Strategy {
-    /// Files that came after each other become one; its rows are in the table's order.
+    /// Files that came after each other become one. Their row groups are copied as they are; those that are too small or
+    /// other than the table wants are put together, in the table's order.
     #[default]
     Binpack,
     /// All chosen files of a partition are put into the table's order and cut: no two of the new files overlap.
@@ -99,6 +104,11 @@ pub struct Compaction {
     pub files_before: usize,
     /// Their bytes.
     pub bytes_before: u64,
+    /// Of these, files all of whose row groups were copied as they are; what is in the others was encoded again, or some
+    /// of it.
+    pub files_copied: usize,
+    /// Bytes of row groups that were copied.
+    pub bytes_copied: u64,
     /// Files that came.
     pub files_after: usize,
     /// Their bytes; of a plan, those of the files that would go.
@@ -201,6 +211,7 @@ pub async fn compact(
         store: catalog.store().clone(),
         metadata: Arc::clone(&head.metadata),
         scratch: Scratch::new(options.scratch.clone()),
+        strategy: options.strategy,
         memory_bytes: options.memory_bytes as f64,
         pace,
     };
@@ -216,7 +227,7 @@ pub async fn compact(
             }
             Err(e) => done.failed.push(format!("{name}: {e}")),
         }
-        if ready.iter().map(|r| r.group.bytes()).sum::<u64>() >= COMMIT_BYTES {
+        if is_worth_a_commit(&ready) {
             swap::replace(catalog, ident, &head.metadata, std::mem::take(&mut ready), &mut done).await?;
         }
     }
@@ -224,4 +235,10 @@ pub async fn compact(
         swap::replace(catalog, ident, &head.metadata, ready, &mut done).await?;
     }
     Ok(done)
+}
+
+fn is_worth_a_commit(ready: &[Ready]) -> bool {
+    let now_ms = chrono::Utc::now().timestamp_millis();
+    let is_old = ready.iter().any(|r| now_ms.saturating_sub(r.since_ms) >= COMMIT_AFTER_MS);
+    is_old || ready.iter().map(|r| r.group.bytes()).sum::<u64>() >= COMMIT_BYTES
 }

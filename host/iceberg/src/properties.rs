@@ -1,8 +1,8 @@
 //! A table's `write.*` properties, read once and checked: what a writer of its files has to obey.
 //!
 //! Names and meanings are Iceberg's (its documentation, "Table properties"). Where a table says nothing, the defaults
-//! are Iceberg's too, but for the codec's level, which is quicker, and for columns that a plugin gives without a
-//! dictionary, which get none.
+//! are Iceberg's too, but for the codec's level, which is quicker, for row groups, which are smaller so that readers can
+//! leave some out, and for columns that a plugin gives without a dictionary, which get none.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,6 +29,12 @@ const FOLDER_PATH: &str = "write.folder-storage.path";
 const METRICS_DEFAULT: &str = "write.metadata.metrics.default";
 const METRICS_COLUMN: &str = "write.metadata.metrics.column.";
 const METRICS_COLUMNS_MAX: &str = "write.metadata.metrics.max-inferred-column-defaults";
+
+/// What a reader can leave out is a row group. Iceberg's 128 MiB are a whole partition's hour, so that neither bounds nor
+/// bloom filters leave out anything of it.
+const ROW_GROUP_BYTES_DEFAULT: usize = 8 << 20;
+/// Rows are small: 8 MiB of them would be more than a hundred thousand.
+const ROW_GROUP_ROWS_DEFAULT: usize = 32 << 10;
 
 /// A property that cannot be obeyed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -69,6 +75,8 @@ pub struct WriteProperties {
     pub compression: Compression,
     /// A row group ends at about so many encoded bytes.
     pub row_group_bytes: usize,
+    /// A row group ends at so many rows; only where the table says nothing of its bytes.
+    pub row_group_rows: Option<usize>,
     /// A page ends at about so many encoded bytes.
     pub page_bytes: usize,
     /// A page ends at so many rows.
@@ -117,7 +125,8 @@ impl WriteProperties {
         let data_path = get(DATA_PATH).or_else(|| get(FOLDER_PATH)).filter(|p| !p.is_empty());
         Ok(Self {
             compression: compression(get(CODEC).unwrap_or("zstd"), get(LEVEL))?,
-            row_group_bytes: positive(properties, ROW_GROUP_BYTES, 128 << 20)?,
+            row_group_bytes: positive(properties, ROW_GROUP_BYTES, ROW_GROUP_BYTES_DEFAULT)?,
+            row_group_rows: get(ROW_GROUP_BYTES).is_none().then_some(ROW_GROUP_ROWS_DEFAULT),
             page_bytes: positive(properties, PAGE_BYTES, 1 << 20)?,
             page_rows: positive(properties, PAGE_ROWS, 20_000)?,
             dictionary_bytes: positive(properties, DICTIONARY_BYTES, 2 << 20)?,

@@ -32,6 +32,7 @@ mod delta;
 mod encoding;
 mod error;
 mod file;
+mod fitness;
 mod flush;
 mod general;
 mod groups;
@@ -50,6 +51,7 @@ mod text;
 mod upload;
 
 pub use error::WriteError;
+pub(crate) use file::{ChunkBytes, CopiedChunk, CopiedGroup, count_nans};
 pub(crate) use paths::partition_folder as partition_name;
 pub(crate) use rewriting::{Rewriting, Rewritten, Run, RunWriter, Scratch, make_durable};
 

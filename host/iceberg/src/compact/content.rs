@@ -49,7 +49,8 @@ fn mix(a: u64, b: u64) -> u64 {
     (product as u64) ^ (product >> 64) as u64
 }
 
-fn bytes(value: &[u8]) -> u64 {
+/// The hash of bytes.
+pub(super) fn bytes(value: &[u8]) -> u64 {
     let mut hash = SEED ^ value.len() as u64;
     let mut chunks = value.chunks_exact(8);
     for chunk in &mut chunks {

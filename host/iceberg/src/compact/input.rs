@@ -14,7 +14,9 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::{PARQUET_FIELD_ID_META_KEY, ProjectionMask};
 use parquet::basic::{Encoding, EncodingMask};
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
 
 use super::CompactError;
 use crate::schema::{Mapping, by_id, file_schema};
@@ -40,8 +42,12 @@ impl Rows {
 
     /// Only the columns that the sort order looks at.
     pub(super) fn sort_columns(&self, metadata: &TableMetadata) -> Self {
-        let sources: BTreeSet<i32> = metadata.default_sort_order().fields.iter().map(|f| f.source_id).collect();
-        let roots = self.wanted.fields().iter().filter(|field| holds(field, &sources)).filter_map(|f| id_of(f));
+        self.only(&metadata.default_sort_order().fields.iter().map(|f| f.source_id).collect())
+    }
+
+    /// Only the columns that these ids are in.
+    pub(super) fn only(&self, ids: &BTreeSet<i32>) -> Self {
+        let roots = self.wanted.fields().iter().filter(|field| holds(field, ids)).filter_map(|f| id_of(f));
         Self { wanted: file_schema(&self.table, &self.coded, Some(&roots.collect())), ..self.clone() }
     }
 
@@ -115,8 +121,31 @@ impl Input {
         Ok(Self { path: path.to_path_buf(), name: name.into(), footer: Arc::clone(footer.metadata()) })
     }
 
+    /// Reads the page indexes too, all of which must be there.
+    pub(super) fn with_pages(&self) -> Result<Self, CompactError> {
+        let file = self.file()?;
+        let footer = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required);
+        let footer = footer.parse_and_finish(&file).map_err(|e| self.error(e.to_string()))?;
+        Ok(Self { footer: Arc::new(footer), ..self.clone() })
+    }
+
     pub(super) fn footer(&self) -> &ParquetMetaData {
         &self.footer
+    }
+
+    /// The file, open for reading.
+    pub(super) fn file(&self) -> Result<File, CompactError> {
+        File::open(&self.path).map_err(|e| self.error(e.to_string()))
+    }
+
+    /// As messages name it.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is wrong with it.
+    pub(super) fn error(&self, why: String) -> CompactError {
+        CompactError::File { location: self.name.to_string(), why }
     }
 
     pub(super) fn groups(&self) -> usize {
@@ -148,8 +177,8 @@ impl Input {
 
     /// Reads some row groups.
     pub(super) fn read(&self, rows: &Rows, groups: Range<usize>, at_once: usize) -> Result<Reader, CompactError> {
-        let error = |why: String| CompactError::File { location: self.name.to_string(), why };
-        let file = File::open(&self.path).map_err(|e| error(e.to_string()))?;
+        let error = |why: String| self.error(why);
+        let file = self.file()?;
         let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let found = ArrowReaderMetadata::try_new(Arc::clone(&self.footer), plain).map_err(|e| error(e.to_string()))?;
         let hinted = hint(found.schema().fields(), &rows.coded);

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use cpu_time::ThreadTime;
 
 use super::CompactError;
 
@@ -17,7 +20,8 @@ pub struct Pace(Arc<Inner>);
 struct Inner {
     share: f64,
     is_ended: AtomicBool,
-    worked_since: Mutex<Instant>,
+    /// The thread that rested last, and its CPU time then.
+    rested: Mutex<(ThreadId, Duration)>,
 }
 
 impl Default for Pace {
@@ -28,10 +32,11 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The work takes this share of the time, above 0 and up to 1; for the rest of it, its thread sleeps.
+    /// The work takes this share of a core's time, above 0 and up to 1; for the rest of it, its thread sleeps. What it
+    /// waits for, or what others take of the core, is no work.
     pub fn new(share: f64) -> Self {
-        let worked_since = Mutex::new(Instant::now());
-        Self(Arc::new(Inner { share: share.clamp(0.01, 1.0), is_ended: AtomicBool::new(false), worked_since }))
+        let rested = Mutex::new((thread::current().id(), ThreadTime::now().as_duration()));
+        Self(Arc::new(Inner { share: share.clamp(0.01, 1.0), is_ended: AtomicBool::new(false), rested }))
     }
 
     /// Ends the work at its next pause. A commit under way is not torn.
@@ -44,20 +49,20 @@ impl Pace {
         self.0.is_ended.load(Ordering::Relaxed)
     }
 
-    /// Pauses in proportion to the time since the last pause.
+    /// Pauses in proportion to the CPU time since the last pause on this thread.
     pub(super) fn rest(&self) -> Result<(), CompactError> {
-        let mut since = self.0.worked_since.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.0.share < 1.0 {
-            // Not for the time between two pieces of work.
-            let worked = since.elapsed().min(Duration::from_secs(5));
+        let mut rested = self.0.rested.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = (thread::current().id(), ThreadTime::now().as_duration());
+        if self.0.share < 1.0 && rested.0 == now.0 {
+            let worked = now.1.saturating_sub(rested.1);
             let mut left = worked.mul_f64((1.0 - self.0.share) / self.0.share);
             while left > Duration::ZERO && !self.has_ended() {
                 let pause = left.min(PAUSE_MAX);
-                std::thread::sleep(pause);
+                thread::sleep(pause);
                 left -= pause;
             }
         }
-        *since = Instant::now();
+        *rested = now;
         if self.has_ended() { Err(CompactError::Stopped) } else { Ok(()) }
     }
 }

@@ -12,11 +12,12 @@ use object_store::ObjectStoreExt;
 use tokio::io::AsyncWriteExt;
 
 use super::content::Content;
+use super::copy::{Copied, Division, Part, copy};
 use super::input::{Input, Rows};
 use super::merge::{Merging, overlap};
 use super::runs::{Run, Sorting, runs};
 use super::select::Group;
-use super::{CompactError, Pace};
+use super::{CompactError, Pace, Strategy};
 use crate::layout::Order;
 use crate::store::Store;
 use crate::writer::{self, Rewriting, Rewritten, RunWriter, Scratch, WriteTarget, make_durable};
@@ -34,6 +35,7 @@ pub(super) struct Workshop {
     pub(super) store: Store,
     pub(super) metadata: Arc<TableMetadata>,
     pub(super) scratch: Scratch,
+    pub(super) strategy: Strategy,
     pub(super) memory_bytes: f64,
     pub(super) pace: Pace,
 }
@@ -43,8 +45,25 @@ pub(super) struct Workshop {
 pub(super) struct Ready {
     pub(super) group: Group,
     pub(super) files: Vec<Rewritten>,
+    pub(super) copied: Share,
     /// When its oldest file may have been made, milliseconds since 1970.
     pub(super) since_ms: i64,
+}
+
+/// What of a group was copied as it is.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Share {
+    /// Files of which all was.
+    pub(super) files: usize,
+    /// Bytes of row groups, of others too.
+    pub(super) bytes: u64,
+}
+
+/// What was read for new files, and what they are compared with.
+struct Before {
+    copied: Vec<Copied>,
+    /// Of what was not copied.
+    content: Content,
 }
 
 impl Workshop {
@@ -56,19 +75,19 @@ impl Workshop {
         let (workshop, work) = (self.clone(), group.clone());
         let timed = tokio::task::spawn_blocking(move || {
             let clock = ThreadTime::now();
-            let files = workshop.work(&work, &paths);
-            (files, clock.elapsed())
+            let made = workshop.work(&work, &paths);
+            (made, clock.elapsed())
         });
-        let (files, took) = timed.await.map_err(|e| CompactError::Refused(format!("a thread ended by itself: {e}")))?;
+        let (made, took) = timed.await.map_err(|e| CompactError::Refused(format!("a thread ended by itself: {e}")))?;
         *cpu += took;
-        let files = files?;
+        let (files, copied) = made?;
         if let Err(e) = make_durable(&self.store, &files).await {
             for file in &files {
                 let _ = self.store.delete(file.data_file().file_path()).await;
             }
             return Err(e.into());
         }
-        Ok(Ready { group, files, since_ms })
+        Ok(Ready { group, files, copied, since_ms })
     }
 
     /// Brings a file onto this machine, if it is elsewhere.
@@ -89,19 +108,21 @@ impl Workshop {
         Ok(Fetched { path, _copy: copy })
     }
 
-    fn work(&self, group: &Group, fetched: &[Fetched]) -> Result<Vec<Rewritten>, CompactError> {
+    fn work(&self, group: &Group, fetched: &[Fetched]) -> Result<(Vec<Rewritten>, Share), CompactError> {
         let inputs = open(group, fetched)?;
         let Some(sample) = inputs.iter().max_by_key(|input| input.footer().file_metadata().num_rows()) else {
-            return Ok(Vec::new());
+            return Ok(Default::default());
         };
         let rows = Rows::like(&self.metadata, sample.footer());
         let target = WriteTarget { metadata: Arc::clone(&self.metadata), mapping: rows.mapping()? };
         let is_sorted = !self.metadata.default_sort_order().is_unsorted();
         let mut out = Rewriting::new(&self.store, &target, &self.scratch, group.partition.clone(), is_sorted)?;
-        let made = self.write(group, inputs, &rows, &target, &mut out).and_then(|before| {
+        let file_bytes = if group.outputs > 1 { group.bytes() / group.outputs as u64 } else { u64::MAX };
+        let division = Division::new(&inputs, &out, self.strategy, file_bytes);
+        let made = self.fill(group, &division, &rows, &target, &mut out).and_then(|before| {
             let files = out.close()?;
-            self.compare(group, before, &files, &rows)?;
-            Ok(files)
+            self.compare(group, &before, &files, &rows)?;
+            Ok((files, division.share()))
         });
         if made.is_err() {
             let paths = out.made();
@@ -112,16 +133,49 @@ impl Workshop {
         made
     }
 
+    /// Copies what is to be copied, then writes the rows of what is not. Either may fill files of its own, if there are
+    /// several.
+    fn fill(
+        &self,
+        group: &Group,
+        division: &Division,
+        rows: &Rows,
+        target: &WriteTarget,
+        out: &mut Rewriting,
+    ) -> Result<Before, CompactError> {
+        let (of_copies, of_others) = division.outputs(group.outputs);
+        let bytes_max = division.copied.iter().map(Part::bytes).sum::<u64>().div_ceil(of_copies.max(1) as u64);
+        let mut in_file = 0;
+        let mut is_full = |more: u64| {
+            let is_full = in_file > 0 && in_file + more / 2 >= bytes_max;
+            in_file = if is_full { more } else { in_file + more };
+            is_full
+        };
+        let mut copied = Vec::new();
+        for part in &division.copied {
+            copied.extend(copy(part, rows, out, &self.pace, &mut is_full)?);
+        }
+        if of_copies > 0 && of_others > 0 {
+            out.end_file()?;
+        }
+        let content = match &division.encoded[..] {
+            [] => Content::default(),
+            parts => self.write(parts, of_others, rows, target, out)?,
+        };
+        Ok(Before { copied, content })
+    }
+
     /// Writes all rows, those of one output after those of the other, and gives the content of what was read.
     fn write(
         &self,
-        group: &Group,
-        inputs: Vec<Input>,
+        parts: &[Part],
+        outputs: usize,
         rows: &Rows,
         target: &WriteTarget,
         out: &mut Rewriting,
     ) -> Result<Content, CompactError> {
-        let a_file = usize::try_from(group.rows().div_ceil(group.outputs.max(1) as u64)).unwrap_or(usize::MAX).max(1);
+        let all = parts.iter().map(Part::rows).sum::<u64>();
+        let a_file = usize::try_from(all.div_ceil(outputs.max(1) as u64)).unwrap_or(usize::MAX).max(1);
         let mut in_file = 0;
         let mut sink = |columns: &[ArrayRef], count: usize| {
             let mut from = 0;
@@ -139,8 +193,8 @@ impl Workshop {
         };
         let Some(order) = Order::new(&self.metadata, rows.schema(), target.mapping.rows_schema())? else {
             let mut content = Content::default();
-            for input in &inputs {
-                for batch in input.read(rows, 0..input.groups(), ALONE_ROWS)? {
+            for (part, groups) in parts.iter().flat_map(|part| part.ranges().map(move |groups| (part, groups))) {
+                for batch in part.input.read(rows, groups, ALONE_ROWS)? {
                     let batch = batch?;
                     content.add(&batch)?;
                     sink(batch.columns(), batch.num_rows())?;
@@ -156,8 +210,8 @@ impl Workshop {
         let (order, narrow_order) = (&order, &narrow_order);
         let sorting = Sorting { rows, narrow: &narrow, order, narrow_order, target, scratch, pace };
         let (mut sorted, mut content) = (Vec::new(), Content::default());
-        for input in &inputs {
-            let (found, read) = runs(input, &sorting)?;
+        for part in parts {
+            let (found, read) = runs(part, &sorting)?;
             sorted.extend(found);
             content = [content, read].into_iter().sum();
         }
@@ -200,27 +254,40 @@ impl Workshop {
         }
     }
 
-    /// Reads what was written, and compares it with what was read.
-    fn compare(&self, group: &Group, before: Content, files: &[Rewritten], rows: &Rows) -> Result<(), CompactError> {
-        let mut after = Content::default();
+    /// Reads what was written, and compares it with what was read: rows by their values, copies by their bytes.
+    fn compare(&self, group: &Group, before: &Before, files: &[Rewritten], rows: &Rows) -> Result<(), CompactError> {
+        let (mut copied, mut after) = (before.copied.iter(), Content::default());
         for file in files {
             let input = Input::open(file.path(), file.data_file().file_path())?;
-            for batch in input.read(rows, 0..input.groups(), ALONE_ROWS)? {
-                after.add(&batch?)?;
-                self.pace.rest()?;
+            let copies = file.copies();
+            let groups = (0..input.groups()).filter(|group| !copies.contains(group)).collect();
+            let written = Part { input, groups };
+            if !copies.is_empty() {
+                let whole = written.input.with_pages()?;
+                for (group, source) in copies.iter().zip(copied.by_ref()) {
+                    source.compare(&whole, *group)?;
+                    self.pace.rest()?;
+                }
+            }
+            for groups in written.ranges() {
+                for batch in written.input.read(rows, groups, ALONE_ROWS)? {
+                    after.add(&batch?)?;
+                    self.pace.rest()?;
+                }
             }
         }
-        if before == after && before.rows == group.rows() {
+        let of_copies: u64 = before.copied.iter().map(Copied::rows).sum();
+        let (read, written) = (before.content.rows + of_copies, after.rows + of_copies);
+        let is_said = files.iter().map(|file| file.data_file().record_count()).sum::<u64>() == group.rows();
+        if before.content == after && read == group.rows() && is_said && copied.next().is_none() {
             return Ok(());
         }
         Err(CompactError::Refused(format!(
-            "{}: they were said to hold {} rows, {} were read and {} written{}: a mistake of Weir's or a broken disk; \
-             nothing was changed",
+            "{}: they were said to hold {} rows, {read} were read and {written} written{}: a mistake of Weir's or a \
+             broken disk; nothing was changed",
             group.name(),
             group.rows(),
-            before.rows,
-            after.rows,
-            if before.rows == after.rows && before.hash != after.hash { ", with other values" } else { "" }
+            if read == written && before.content.hash != after.hash { ", with other values" } else { "" }
         )))
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use super::content::Content;
+use super::copy::Part;
 use super::input::{Input, Rows};
 use super::merge::{Columns, gather_all};
 use super::{CompactError, Pace};
@@ -63,10 +64,11 @@ pub(super) struct Sorting<'a> {
     pub(super) pace: &'a Pace,
 }
 
-/// The sorted runs of an input. Also gives the content of rows that had to be put into order, for these have been read.
-pub(super) fn runs(input: &Input, sorting: &Sorting<'_>) -> Result<(Vec<Run>, Content), CompactError> {
+/// The sorted runs of a part of an input. Also gives the content of rows that had to be put into order, for these have been read.
+pub(super) fn runs(part: &Part, sorting: &Sorting<'_>) -> Result<(Vec<Run>, Content), CompactError> {
     let (mut found, mut content): (Vec<Run>, _) = (Vec::new(), Content::default());
-    for group in 0..input.groups() {
+    let input = &part.input;
+    for &group in &part.groups {
         let groups = group..group + 1;
         match scan(input, groups.clone(), sorting)? {
             Scan::Empty => {}

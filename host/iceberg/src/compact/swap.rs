@@ -172,6 +172,8 @@ impl Swap<'_> {
             done.rows += ready.group.rows();
             done.files_before += ready.group.files.len();
             done.bytes_before += ready.group.bytes();
+            done.files_copied += ready.copied.files;
+            done.bytes_copied += ready.copied.bytes;
             done.files_after += ready.files.len();
             done.bytes_after += ready.files.iter().map(|f| f.data_file().file_size_in_bytes()).sum::<u64>();
         }

@@ -18,6 +18,7 @@ use crate::reach::{Reach, name_of};
 use crate::table::{IcebergTable, TableOptions};
 use crate::writer::BufferLimits;
 
+mod copying;
 mod races;
 mod refusals;
 

@@ -5,13 +5,13 @@ fn read(pairs: &[(&str, &str)]) -> Result<WriteProperties, PropertyError> {
 }
 
 #[test]
-fn a_table_without_properties_gets_icebergs_defaults() {
+fn a_table_without_properties_gets_icebergs_defaults_but_for_row_groups() {
     let p = read(&[]).unwrap();
     assert_eq!(p.target_file_bytes, 512 << 20);
-    assert_eq!(
-        (p.row_group_bytes, p.page_bytes, p.page_rows, p.dictionary_bytes),
-        (128 << 20, 1 << 20, 20_000, 2 << 20)
-    );
+    assert_eq!((p.row_group_bytes, p.page_bytes, p.page_rows, p.dictionary_bytes), (8 << 20, 1 << 20, 20_000, 2 << 20));
+    assert_eq!(p.row_group_rows, Some(32 << 10));
+    let told = read(&[(ROW_GROUP_BYTES, "134217728")]).unwrap();
+    assert_eq!((told.row_group_bytes, told.row_group_rows), (128 << 20, None));
     assert_eq!(p.metrics("a", 99), MetricsMode::Truncate(16));
     assert_eq!(p.metrics("a", 100), MetricsMode::None);
     assert!(matches!(p.compression, Compression::ZSTD(_)));

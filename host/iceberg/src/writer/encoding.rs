@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, SchemaRef};
 use iceberg::spec::{PrimitiveType, TableMetadata, Type};
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::basic::Encoding as PageEncoding;
+use parquet::basic::{Compression, Encoding as PageEncoding};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescPtr};
 
@@ -33,8 +33,13 @@ pub(super) struct Encoding {
     /// Columns that may hold NaN: index in the rows, and id.
     pub(super) floats: Vec<(usize, i32)>,
     pub(super) codecs: Codecs,
-    /// A row group ends here.
+    /// A row group ends here, whichever comes first.
     pub(super) row_group_bytes: usize,
+    pub(super) row_group_rows: Option<usize>,
+    /// The codec of every column.
+    pub(super) compression: Compression,
+    /// The columns that have bloom filters, as Parquet counts them.
+    pub(super) bloom: HashSet<usize>,
     /// A file ends here.
     pub(super) file_bytes: u64,
 }
@@ -49,6 +54,8 @@ pub(super) struct Leaf {
     pub(super) metrics: MetricsMode,
     /// Inside a list or a map.
     pub(super) is_repeated: bool,
+    /// What its footer says of its values.
+    pub(super) statistics: EnabledStatistics,
 }
 
 impl Encoding {
@@ -74,7 +81,7 @@ impl Encoding {
             .set_dictionary_enabled(false)
             .set_max_row_group_row_count(None)
             .set_column_index_truncate_length(Some(64));
-        let mut leaves = Vec::with_capacity(data_types.len());
+        let (mut leaves, mut filtered) = (Vec::with_capacity(data_types.len()), HashSet::new());
         let types = data_types.iter().zip(rows_types);
         for (position, (column, (data_type, rows_type))) in parquet.columns().iter().zip(types).enumerate() {
             let info = column.self_type().get_basic_info();
@@ -93,8 +100,9 @@ impl Encoding {
                 _ => EnabledStatistics::Chunk,
             };
             let bloom = wanted.bloom.get(name);
+            filtered.extend(bloom.map(|_| position));
             properties = encode_column(properties, column, data_type, statistics, bloom.map(|b| (*b, wanted)));
-            leaves.push(Leaf { id, kind, data_type: rows_type, metrics, is_repeated });
+            leaves.push(Leaf { id, kind, data_type: rows_type, metrics, is_repeated, statistics });
         }
         let properties = Arc::new(properties.set_statistics_truncate_length(statistics_length(&leaves)).build());
         let is_own = leaves.iter().enumerate().map(|(index, leaf): (usize, &Leaf)| {
@@ -112,6 +120,9 @@ impl Encoding {
             leaves,
             codecs: Codecs::new(wanted.compression),
             row_group_bytes: wanted.row_group_bytes,
+            row_group_rows: wanted.row_group_rows,
+            compression: wanted.compression,
+            bloom: filtered,
             file_bytes: wanted.target_file_bytes,
         })
     }

@@ -13,7 +13,7 @@ use arrow_array::types::{Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Struct};
-use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::errors::ParquetError;
 use parquet::file::writer::{SerializedRowGroupWriter, TrackedWrite};
 use weir_pipeline::fault::{self, Point};
 
@@ -23,6 +23,10 @@ use super::encoding::Encoding;
 use super::groups::{self, Ended, Groups};
 use super::leaves::{self, Chunk};
 use super::metrics::Metrics;
+
+mod copying;
+
+pub(crate) use copying::{ChunkBytes, CopiedChunk, CopiedGroup};
 
 /// Where a file is, and where it belongs.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,6 +49,8 @@ pub(super) struct GrowingFile {
     out: TrackedWrite<Appender>,
     group: Option<Group>,
     groups: Groups,
+    /// Those that were copied, by number.
+    copies: Vec<usize>,
     rows: u64,
     nans: Vec<u64>,
     /// What the last row group came to, of what it was estimated at: estimates know little of compression.
@@ -62,6 +68,8 @@ struct Group {
 pub(super) struct ClosedFile {
     pub(super) place: Place,
     pub(super) data_file: DataFile,
+    /// The row groups that were copied, by number.
+    pub(super) copies: Vec<usize>,
 }
 
 impl GrowingFile {
@@ -79,6 +87,7 @@ impl GrowingFile {
             out,
             group: None,
             groups: Groups::default(),
+            copies: Vec::new(),
             rows: 0,
             shrinkage: 1.0,
         })
@@ -131,19 +140,35 @@ impl GrowingFile {
         let (before, estimate) = (self.bytes(), self.group_bytes());
         let Some(group) = self.group.take() else { return Ok(()) };
         let Group { chunks, mut codec, .. } = group;
-        self.write_group(chunks, &mut codec).map_err(|e| parquet_error(&self.place, e))?;
+        let place = self.place.clone();
+        self.add_group(
+            |group| chunks.into_iter().try_for_each(|chunk| chunk.append_to_row_group(group, &mut codec)),
+            |e| e,
+        )
+        .map_err(|e| parquet_error(&place, e))?;
         self.encoding.codecs.give_back(codec);
-        let io = |source| WriteError::Io { doing: "write", path: self.place.path.clone(), source };
-        self.out.flush().map_err(io)?;
-        self.out.inner_mut().file = None;
+        self.let_go()?;
         self.shrinkage = ((self.bytes() - before) as f64 / estimate.max(1) as f64).clamp(0.01, 1.0);
         Ok(())
     }
 
-    fn write_group(&mut self, chunks: Vec<Chunk>, codec: &mut Codec) -> ParquetResult<()> {
+    /// Closes the file descriptor, until there is more to append.
+    fn let_go(&mut self) -> Result<(), WriteError> {
+        let io = |source| WriteError::Io { doing: "write", path: self.place.path.clone(), source };
+        self.out.flush().map_err(io)?;
+        self.out.inner_mut().file = None;
+        Ok(())
+    }
+
+    /// Adds a row group whose columns `fill` appends.
+    fn add_group<E>(
+        &mut self,
+        fill: impl FnOnce(&mut SerializedRowGroupWriter<'_, Appender>) -> Result<(), E>,
+        error: impl Fn(ParquetError) -> E,
+    ) -> Result<(), E> {
         let Encoding { descriptor, properties, .. } = &*self.encoding;
         let ordinal = i16::try_from(self.groups.count());
-        let ordinal = ordinal.map_err(|_| ParquetError::General("a file of 32768 row groups".to_string()))?;
+        let ordinal = ordinal.map_err(|_| error(ParquetError::General("a file of 32768 row groups".to_string())))?;
         let mut ended = None;
         let on_close = |out: &mut TrackedWrite<Appender>, metadata, filters, column_indexes, offset_indexes| {
             let metadata = groups::write_filters(metadata, filters, out)?;
@@ -153,11 +178,9 @@ impl GrowingFile {
         let (descriptor, properties) = (Arc::clone(descriptor), Arc::clone(properties));
         let on_close = Some(Box::new(on_close) as Box<_>);
         let mut group = SerializedRowGroupWriter::new(descriptor, properties, &mut self.out, ordinal, on_close);
-        for chunk in chunks {
-            chunk.append_to_row_group(&mut group, codec)?;
-        }
-        group.close()?;
-        ended.map_or(Ok(()), |ended| self.groups.keep(ended, &self.encoding))
+        fill(&mut group)?;
+        group.close().map_err(&error)?;
+        ended.map_or(Ok(()), |ended| self.groups.keep(ended, &self.encoding)).map_err(error)
     }
 
     /// Writes the footer and makes the file durable, but for the folder that names it.
@@ -196,13 +219,14 @@ impl GrowingFile {
             .lower_bounds(metrics.lower_bounds)
             .upper_bounds(metrics.upper_bounds)
             .split_offsets(Some(metrics.split_offsets));
-        if let Some(id) = sort_order_id {
+        // What was copied is in order, or not, by itself.
+        if let Some(id) = sort_order_id.filter(|_| self.copies.is_empty()) {
             builder.sort_order_id(id);
         }
         let data_file = builder
             .build()
             .map_err(|e| WriteError::Describe { location: place.location.clone(), reason: e.to_string() })?;
-        Ok(ClosedFile { place, data_file })
+        Ok(ClosedFile { place, data_file, copies: self.copies })
     }
 }
 
@@ -210,7 +234,8 @@ fn parquet_error(place: &Place, source: parquet::errors::ParquetError) -> WriteE
     WriteError::Parquet { location: place.path.display().to_string(), source }
 }
 
-fn count_nans(column: &ArrayRef) -> u64 {
+/// How many values of a column are NaN.
+pub(crate) fn count_nans(column: &ArrayRef) -> u64 {
     let nans = match column.data_type() {
         DataType::Float32 => column.as_primitive::<Float32Type>().iter().flatten().filter(|v| v.is_nan()).count(),
         DataType::Float64 => column.as_primitive::<Float64Type>().iter().flatten().filter(|v| v.is_nan()).count(),

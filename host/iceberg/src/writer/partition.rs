@@ -4,7 +4,7 @@ use arrow_array::ArrayRef;
 use iceberg::spec::Struct;
 
 use super::WriteError;
-use super::file::{ClosedFile, GrowingFile, Place};
+use super::file::{ClosedFile, CopiedChunk, CopiedGroup, GrowingFile, Place};
 use super::plan::Plan;
 use crate::layout::{Column, LayoutError, TooLarge, runs};
 
@@ -90,10 +90,22 @@ impl PartitionFiles {
             if file.bytes() >= plan.encoding.file_bytes / 4 * 3 {
                 return self.close_file(plan, self.is_ordered);
             }
-        } else if file.group_bytes() >= plan.encoding.row_group_bytes {
+        } else if file.group_bytes() >= plan.encoding.row_group_bytes
+            || file.group_rows() >= even_share(plan.encoding.row_group_rows, file.group_rows(), rows_left)
+        {
             file.end_group()?;
         }
         Ok(())
+    }
+
+    /// Copies a row group from elsewhere into the growing file.
+    pub(super) fn copy<E: From<WriteError>>(
+        &mut self,
+        plan: &Plan,
+        group: &CopiedGroup,
+        chunk: impl FnMut(usize) -> Result<CopiedChunk, E>,
+    ) -> Result<(), E> {
+        self.file(plan)?.copy(group, chunk)
     }
 
     /// Closes the growing file, if there is one.
@@ -110,6 +122,13 @@ impl PartitionFiles {
         self.close_file(plan, self.is_ordered)?;
         Ok(std::mem::take(&mut self.closed))
     }
+}
+
+/// Where a row group of `rows` rows, with `left` more to come, ends: no group of what little is left over.
+fn even_share(rows_max: Option<usize>, rows: usize, left: usize) -> usize {
+    let Some(rows_max) = rows_max else { return usize::MAX };
+    let all = rows.saturating_add(left).max(1);
+    all.div_ceil(all.div_ceil(rows_max.max(1)))
 }
 
 pub(super) fn gather(columns: &[Column], rows: &[u128]) -> Result<Vec<ArrayRef>, TooLarge> {

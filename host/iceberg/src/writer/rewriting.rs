@@ -9,9 +9,11 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use iceberg::spec::{DataFile, Struct};
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::ParquetMetaData;
 
 use super::encoding::Encoding;
-use super::file::{ClosedFile, GrowingFile, Place};
+use super::file::{ClosedFile, CopiedChunk, CopiedGroup, GrowingFile, Place};
+use super::fitness;
 use super::partition::PartitionFiles;
 use super::paths::Names;
 use super::plan::{Plan, Spill};
@@ -75,6 +77,40 @@ impl Rewriting {
         self.files.append(&self.plan, columns, rows, left)
     }
 
+    /// Whether the row groups of a file may be copied, and if not, why.
+    pub(crate) fn check_file(&self, file: &ParquetMetaData) -> Result<(), &'static str> {
+        fitness::check_file(&self.plan.encoding, file)
+    }
+
+    /// Whether a row group of such a file may be copied, and if not, why. Its size is another question.
+    pub(crate) fn check_group(&self, file: &ParquetMetaData, group: usize) -> Result<(), &'static str> {
+        fitness::check_group(&self.plan.encoding, file, group)
+    }
+
+    /// Whether a column, as Parquet counts them, has bloom filters.
+    pub(crate) fn has_bloom(&self, column: usize) -> bool {
+        self.plan.encoding.bloom.contains(&column)
+    }
+
+    /// The ids of the columns that may hold NaNs.
+    pub(crate) fn floats(&self) -> Vec<i32> {
+        self.plan.encoding.floats.iter().map(|(_, id)| *id).collect()
+    }
+
+    /// The size at which a row group ends: bytes, and rows where these count.
+    pub(crate) fn group_max(&self) -> (usize, Option<usize>) {
+        (self.plan.encoding.row_group_bytes, self.plan.encoding.row_group_rows)
+    }
+
+    /// Adds a row group as it is, chunk by chunk as `chunk` gives them.
+    pub(crate) fn copy<E: From<WriteError>>(
+        &mut self,
+        group: &CopiedGroup,
+        chunk: impl FnMut(usize) -> Result<CopiedChunk, E>,
+    ) -> Result<(), E> {
+        self.files.copy(&self.plan, group, chunk)
+    }
+
     /// Ends the file. What comes next begins another.
     pub(crate) fn end_file(&mut self) -> Result<(), WriteError> {
         self.files.close_file(&self.plan, self.is_sorted)
@@ -96,6 +132,11 @@ impl Rewritten {
     /// As a manifest describes it.
     pub(crate) fn data_file(&self) -> &DataFile {
         &self.0.data_file
+    }
+
+    /// The row groups that were copied, by number.
+    pub(crate) fn copies(&self) -> &[usize] {
+        &self.0.copies
     }
 
     /// Where it is on this machine until it is durable.

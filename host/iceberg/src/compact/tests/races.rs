@@ -62,6 +62,7 @@ async fn ready(lake: &Lake, head: &Loaded) -> Vec<Ready> {
         store: lake.store.clone(),
         metadata: Arc::clone(&head.metadata),
         scratch: Scratch::new(lake.folder.path().join("scratch")),
+        strategy: Strategy::Binpack,
         memory_bytes: 1e8,
         pace: Pace::default(),
     };

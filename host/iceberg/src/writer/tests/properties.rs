@@ -49,6 +49,16 @@ async fn row_groups_and_pages_are_as_large_as_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_table_that_says_nothing_are_shared_evenly_among_row_groups() {
+    let batch = spans(0, 70_000, |i| format!("service {}", i % 3));
+    let lake = Lake::new(&batch, &Wanted { sort: vec!["time"], ..Wanted::default() });
+    let file = lake.write(std::slice::from_ref(&batch)).await.remove(0);
+    let rows: Vec<i64> = footer(&file).row_groups().iter().map(|group| group.num_rows()).collect();
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|rows| (20_000..=32_768).contains(rows)), "{rows:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dictionaries_are_where_the_plugin_has_them_until_they_are_too_large() {
     let encodings = |footer: &ParquetMetaData, column: usize| -> Vec<PageEncoding> {
         footer.row_group(0).column(column).encodings().collect()
