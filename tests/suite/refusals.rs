@@ -149,8 +149,8 @@ fn a_file_that_is_missing_or_broken_is_named_and_what_it_has_to_do_with_stays() 
         ("no parquet", |file| std::fs::write(file, b"PAR1 is how it begins, and no more").expect("a file")),
         ("broken pages", |file| {
             let mut bytes = std::fs::read(file).expect("a file");
-            // Behind the magic, where the first column's pages are.
-            bytes[4..400].fill(0xa5);
+            // Behind the magic, where the first column's pages are: a field of type 14, which no header has.
+            bytes[4..400].fill(0x1e);
             std::fs::write(file, bytes).expect("a file");
         }),
     ];
