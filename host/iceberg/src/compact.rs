@@ -5,8 +5,8 @@
 //! not wait for it, and no pipeline's offsets are touched.
 //!
 //! # Memory
-//! What is copied is read a column chunk at a time. Other files are read a batch at a time. Of those of a sorted table only so many are open at once as overlap in the sort
-//! order; if that would take more than [`Options::memory_bytes`], some are merged beforehand into runs on local disk.
+//! What is copied is read a column chunk at a time. Other files are read a batch at a time. Of those of a sorted table
+//! only so many are open at once as overlap in the sort order; if that would take more than [`Options::memory_bytes`], some are merged beforehand into runs on local disk.
 //! Beside it there is one row group that grows (`write.parquet.row-group-size-bytes`), and 64 MB while rows that are in
 //! no order are put into one. Files of a remote warehouse are fetched onto local disk first, one group at a time
 //! ([`Options::group_bytes_max`]).

@@ -84,6 +84,12 @@ impl Chosen {
         let opened = self.open(output).await?;
         if !is_trial {
             opened.catalog.prove().await.map_err(Failure::failed)?;
+            for ident in &opened.idents {
+                // What cannot be loaded the command itself names.
+                if opened.catalog.load(ident).await.is_ok() {
+                    opened.catalog.prove_table(ident).await.map_err(Failure::failed)?;
+                }
+            }
         }
         Ok(opened)
     }

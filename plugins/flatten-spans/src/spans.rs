@@ -38,7 +38,7 @@ pub(crate) struct Spans {
     status_code: Int32,
     status_message: Dictionary,
     /// Values as they are: as a dictionary they cost half as much again to encode, for a quarter fewer bytes. Many
-    /// differ in each span, and Parquet makes its own dictionary of those that do not.
+    /// differ in each span, and the codec finds those that do not.
     attributes: AttributeColumns,
     events: List<Struct<Events>>,
     origin: Origin,

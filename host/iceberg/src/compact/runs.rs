@@ -64,7 +64,8 @@ pub(super) struct Sorting<'a> {
     pub(super) pace: &'a Pace,
 }
 
-/// The sorted runs of a part of an input. Also gives the content of rows that had to be put into order, for these have been read.
+/// The sorted runs of a part of an input. Also gives the content of rows that had to be put into order, for these have
+/// been read.
 pub(super) fn runs(part: &Part, sorting: &Sorting<'_>) -> Result<(Vec<Run>, Content), CompactError> {
     let (mut found, mut content): (Vec<Run>, _) = (Vec::new(), Content::default());
     let input = &part.input;

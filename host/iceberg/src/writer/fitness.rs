@@ -10,7 +10,8 @@ use super::encoding::{Encoding, Leaf};
 use crate::properties::MetricsMode;
 
 /// Writers whose statistics are to be trusted: a reader that mistrusts one by its name does not see it in a copy.
-/// (parquet-mr before 1.10 wrote bounds of text, and pages, that readers pass over: PARQUET-251, PARQUET-246.)
+/// (parquet-mr before 1.10 wrote bounds of text, and pages, that readers pass over: PARQUET-251, PARQUET-246. Its 1.1 is
+/// let through by the name, but wrote no page index.)
 const WRITERS: [&str; 6] =
     ["weir ", "parquet-rs ", "parquet-mr version 1.1", "parquet-cpp-arrow version ", "DuckDB version ", "Polars"];
 

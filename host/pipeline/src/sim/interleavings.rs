@@ -383,7 +383,7 @@ fn a_swap_takes_effect_without_a_pause_or_a_rebalance() {
 }
 
 #[test]
-fn a_process_that_slept_between_guard_and_swap_while_orphans_were_removed_commits_none_of_its_old_files() {
+fn a_process_that_slept_while_orphans_were_removed_commits_none_of_its_old_files() {
     const DAY: Duration = Duration::from_secs(24 * 3600);
     simulate(async {
         let mut life = Life::of_shape(23, Shape::ONE_TABLE, None);

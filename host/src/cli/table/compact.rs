@@ -119,7 +119,7 @@ pub(super) fn line(ident: &TableIdent, done: &Compaction, is_plan: bool) -> serd
         "event": "compacted", "table": ident.to_string(), "dry_run": is_plan, "groups": done.groups,
         "files_before": done.files_before, "bytes_before": done.bytes_before, "files_after": done.files_after,
         "bytes_after": done.bytes_after, "files_copied": done.files_copied, "bytes_copied": done.bytes_copied,
-        "files_encoded": done.files_before - done.files_copied.min(done.files_before), "rows": done.rows, "untouched": done.untouched,
+        "files_encoded": done.files_before - done.files_copied, "rows": done.rows, "untouched": done.untouched,
         "older_specs": done.older_specs, "snapshots": done.commits, "given_up": done.given_up, "failed": done.failed,
         "left": done.left, "cpu_seconds": done.cpu.as_secs_f64(),
     })
