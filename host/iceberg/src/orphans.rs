@@ -5,7 +5,7 @@
 //! - Only files that have not been touched for long go, by the store's own clock. An epoch of Weir is given up after a
 //!   day.
 //! - Before anything is deleted the head is moved by an empty commit: a commit under way on an older head must stage
-//!   again, and is seen by the second look.
+//!   again, and is seen by the second look. Where a first look finds nothing, nothing is committed.
 //! - The folders are listed first and the head is read after that, once before and once right before the deletion. What
 //!   either head names stays.
 
@@ -98,12 +98,17 @@ pub async fn find(catalog: &Catalog, ident: &TableIdent, age: Duration) -> Resul
     look(catalog, ident, &loaded, age).await.map(|(survey, ..)| survey)
 }
 
-/// Moves the table's head, looks as [`find`] does, looks again, and deletes.
+/// Looks as [`find`] does; where there is something, moves the table's head, looks again, twice, and deletes.
 ///
 /// # Errors
 /// What cannot be reached or read; a table that changes in a way that commits do not.
 pub async fn remove(catalog: &Catalog, ident: &TableIdent, age: Duration) -> Result<Survey, OrphanError> {
-    metadata::may_delete(&catalog.load(ident).await?.metadata).map_err(OrphanError::Refused)?;
+    let before = catalog.load(ident).await?;
+    metadata::may_delete(&before.metadata).map_err(OrphanError::Refused)?;
+    let (idle, ..) = look(catalog, ident, &before, age).await?;
+    if idle.orphans.is_empty() {
+        return Ok(idle);
+    }
     let moved = match upkeep::commit(catalog, ident, What::Orphans, |_| Some(Vec::new())).await? {
         (_, Some(moved)) | (moved, None) => moved,
     };
@@ -134,9 +139,8 @@ async fn again(catalog: &Catalog, ident: &TableIdent, before: &Loaded) -> Result
     if now.metadata.uuid() == before.metadata.uuid() && is_after {
         return Ok(now);
     }
-    Err(OrphanError::Refused(format!(
-        "{ident} was rolled back, expired or made again while it was looked into: nothing is deleted"
-    )))
+    let why = "the table was rolled back, expired or made again while it was looked into: nothing is deleted";
+    Err(OrphanError::Refused(why.to_string()))
 }
 
 /// Lists first, reads the head after that: what was committed before the listing ended is named.
@@ -148,9 +152,8 @@ async fn look(
 ) -> Result<(Survey, Loaded, Reach), OrphanError> {
     let store = catalog.store();
     if known.metadata.format_version() == FormatVersion::V1 {
-        return Err(OrphanError::Refused(format!(
-            "{ident} has format version 1, whose snapshots name files in other ways"
-        )));
+        let why = "the table has format version 1, whose snapshots name files in other ways";
+        return Err(OrphanError::Refused(why.to_string()));
     }
     let location = known.metadata.location().trim_end_matches('/').to_string();
     let now_ms = time_of(store, &location).await?;
@@ -166,7 +169,7 @@ async fn look(
         |o: &&Orphan| o.location.ends_with(".metadata.json") && name_above(&location, &o.location) != "metadata";
     if let Some(inner) = found.iter().find(inner) {
         return Err(OrphanError::Refused(format!(
-            "{} lies in a folder of {ident}: another table is inside this one, and their files cannot be told apart",
+            "{} lies in a folder of the table: another table is inside this one, and their files cannot be told apart",
             inner.location
         )));
     }

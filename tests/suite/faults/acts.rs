@@ -57,7 +57,7 @@ pub(super) fn answers_lost(trial: &mut Trial) {
     trial.pipeline.sink = direct;
 }
 
-/// The head moves all the time: Weir's own maintenance makes empty commits beside the pipeline.
+/// The head moves all the time: a column's comment is changed again and again beside the pipeline.
 pub(super) fn storm(trial: &mut Trial) {
     let mut running = trial.start_but(0);
     trial.feed(1);
@@ -65,9 +65,11 @@ pub(super) fn storm(trial: &mut Trial) {
     let traces = format!("{}.traces", trial.pipeline.namespace);
     std::thread::scope(|scope| {
         let storm = scope.spawn(|| {
-            let mut blows = 0;
+            let (mut blows, mut tries) = (0, 0);
             while !is_over.load(Ordering::Relaxed) {
-                let output = Weir::output(&["table", "orphans", "--delete", &file, &traces]);
+                tries += 1;
+                let comment = format!("name=blow {tries}");
+                let output = Weir::output(&["table", "evolve", "--comment", &comment, &file, &traces]);
                 blows += u32::from(output.status.success());
             }
             blows

@@ -75,6 +75,17 @@ async fn what_is_deleted_was_named_by_nothing_and_the_table_stays_whole() {
 }
 
 #[tokio::test]
+async fn where_there_is_nothing_to_delete_nothing_is_committed() {
+    let ledger = Ledger::filled().await;
+    make_all_old(&ledger, 9 * DAY).await;
+    put(&ledger, "data/young.parquet", DAY).await;
+    let before = ledger.load().await.location;
+    let survey = remove(&ledger.lake.catalog, &ident(), THREE_DAYS).await.unwrap();
+    assert_eq!((names(&survey), survey.young), (vec![], 1));
+    assert_eq!(ledger.load().await.location, before);
+}
+
+#[tokio::test]
 async fn files_of_every_snapshot_in_the_metadata_stay_and_those_of_expired_ones_go() {
     let ledger = Ledger::filled().await;
     let lists: Vec<String> = ledger.load().await.metadata.snapshots().map(|s| s.manifest_list().to_string()).collect();

@@ -46,7 +46,7 @@ pub(in crate::cli) async fn run(arguments: Arguments, output: Format) -> Result<
         };
         let survey = survey.map_err(|e| match e {
             OrphanError::Catalog(e @ CatalogError::NotFound(_)) => Failure::wrong(e),
-            e => Failure::failed(e),
+            e => Failure::failed(format!("{ident}: {e}")),
         })?;
         match output {
             Format::Human => say(text(ident, &survey, arguments.delete)),
