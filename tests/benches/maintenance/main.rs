@@ -119,7 +119,7 @@ impl World {
         assert_eq!((found.count, found.distinct), (self.rows, self.rows), "rows are lost or doubled");
     }
 
-    /// Writes a pipeline's file into a lake, with more sections. Gives its path.
+    /// Writes a pipeline's file into a lake, with more of the table's properties, then more sections. Gives its path.
     fn pipeline(&self, name: &str, topic: &str, lake: &str, interval: &str, more: &str) -> PathBuf {
         let file = self.folder.join(&format!("{name}.toml"));
         let text = format!(
@@ -127,9 +127,10 @@ impl World {
              encoding = \"otlp_json\"\nstart = \"earliest\"\n[[transform]]\nplugin = \"flatten-spans\"\n[sink.iceberg]\n\
              catalog = {{ type = \"hadoop\" }}\nwarehouse = \"{lake}\"\ncommit_interval = \"{interval}\"\n\
              [sink.iceberg.tables.spans]\nname = \"{TABLE}\"\npartition_by = [\"day(timestamp)\", \"service_name\"]\n\
-             sort_by = [\"timestamp\", \"service_name\"]\nproperties = {{ \"write.parquet.compression-codec\" = \"zstd\", \
-             \"write.parquet.compression-level\" = \"1\", \"write.target-file-size-bytes\" = \"{TARGET_BYTES}\" }}\n\
-             [dead_letter]\ntable = \"telemetry.dead_letters\"\n{more}",
+             sort_by = [\"timestamp\", \"service_name\"]\n[sink.iceberg.tables.spans.properties]\n\
+             \"write.parquet.compression-codec\" = \"zstd\"\n\"write.parquet.compression-level\" = \"1\"\n\
+             \"write.target-file-size-bytes\" = \"{TARGET_BYTES}\"\n{more}[dead_letter]\n\
+             table = \"telemetry.dead_letters\"\n",
             self.kafka.bootstrap()
         );
         std::fs::write(&file, text).unwrap();
