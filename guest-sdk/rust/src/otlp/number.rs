@@ -5,18 +5,32 @@ use std::io::Write;
 
 use crate::append::append;
 
+/// The digits of the numbers below a hundred.
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
 /// Appends an integer in decimal.
 pub(crate) fn push_int(out: &mut Vec<u8>, value: i64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     let mut left = value.unsigned_abs();
-    loop {
+    // Two at a time: a loop costs a check for interruption each time round.
+    while left >= 10 {
+        let two = (left % 100) as usize;
+        left /= 100;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[two]);
+    }
+    if left > 0 || at == digits.len() {
         at -= 1;
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
+        digits[at] = b'0' + left as u8;
     }
     if value < 0 {
         out.push(b'-');

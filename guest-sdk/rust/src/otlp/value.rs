@@ -1,5 +1,6 @@
 //! Attributes and their values.
 
+use super::number::push_int;
 use super::wire::{Fault, Field, Fields, Malformed, Read, Repeated};
 use crate::column::Text;
 use std::collections::HashMap;
@@ -89,6 +90,32 @@ impl<'a> KeyValue<'a> {
     /// Any attribute.
     #[inline(never)]
     pub(crate) fn read_any(message: &'a [u8]) -> Result<Self, Malformed> {
+        match Self::short_scalar(message) {
+            Some(read) => Ok(read),
+            None => Self::read_fields(message),
+        }
+    }
+
+    /// What nearly every other attribute is: a short key, then a number or a flag, and nothing else.
+    #[inline(always)]
+    fn short_scalar(message: &'a [u8]) -> Option<Self> {
+        let [0x0a, key_len @ ..0x80, rest @ ..] = message else { return None };
+        let (key, value) = rest.split_at_checked(usize::from(*key_len))?;
+        let [0x12, value_len, member @ ..] = value else { return None };
+        if usize::from(*value_len) != member.len() || member.len() >= 0x80 {
+            return None;
+        }
+        let value = match member {
+            [0x18, int @ ..] => AnyValue::Int(short_varint(int)?.into()),
+            [0x10, flag @ ..0x80] => AnyValue::Bool(*flag != 0),
+            [0x21, double @ ..] => AnyValue::Double(f64::from_le_bytes(double.try_into().ok()?)),
+            _ => return None,
+        };
+        Some(KeyValue { key, value, has_key_index: false })
+    }
+
+    #[inline(never)]
+    fn read_fields(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut fields = Fields::new(message);
         let mut read = KeyValue { key: &[], value: AnyValue::Empty, has_key_index: false };
         let mut has_value = false;
@@ -105,6 +132,22 @@ impl<'a> KeyValue<'a> {
             }
         }
         Ok(read)
+    }
+}
+
+/// A varint of up to four bytes that is all there is: ports, status codes, sizes. Without a loop, which costs a check for
+/// interruption each time round.
+#[inline(always)]
+fn short_varint(bytes: &[u8]) -> Option<u32> {
+    let low = |byte: u8, index: u32| u32::from(byte & 0x7f) << (7 * index);
+    match *bytes {
+        [a @ ..0x80] => Some(a.into()),
+        [a @ 0x80..=0xff, b @ ..0x80] => Some(low(a, 0) | low(b, 1)),
+        [a @ 0x80..=0xff, b @ 0x80..=0xff, c @ ..0x80] => Some(low(a, 0) | low(b, 1) | low(c, 2)),
+        [a @ 0x80..=0xff, b @ 0x80..=0xff, c @ 0x80..=0xff, d @ ..0x80] => {
+            Some(low(a, 0) | low(b, 1) | low(c, 2) | low(d, 3))
+        }
+        _ => None,
     }
 }
 
@@ -152,11 +195,15 @@ impl<'a> AnyValue<'a> {
     /// Something within the value is malformed, or too deep.
     #[inline(always)]
     pub fn push_text(&self, column: &mut impl Text, oddities: &mut Oddities) -> Result<(), Malformed> {
-        if let AnyValue::String(text) = self {
-            column.push_text(text);
-            return Ok(());
+        match self {
+            AnyValue::String(text) => column.push_text(text),
+            AnyValue::Int(value) => column.push_written(|out| {
+                push_int(out, *value);
+                Ok(())
+            })?,
+            _ => column.push_written(|out| self.write_text(out, oddities))?,
         }
-        column.push_written(|out| self.write_text(out, oddities))
+        Ok(())
     }
 }
 

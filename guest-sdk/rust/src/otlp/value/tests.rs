@@ -1,5 +1,7 @@
 use super::*;
 use crate::otlp::Fault;
+use proptest::prelude::*;
+use prost::encoding::encode_varint;
 
 fn value(message: &[u8]) -> AnyValue<'_> {
     AnyValue::read(message).unwrap()
@@ -47,4 +49,41 @@ fn a_string_is_found_by_its_key_and_only_a_string() {
     assert_eq!(attributes.string(b"a"), Ok(Some(&b"x"[..])));
     assert_eq!(attributes.string(b"b"), Ok(None));
     assert_eq!(attributes.string(b"c"), Ok(None));
+}
+
+/// An attribute of the key `k` with a value of these bytes.
+fn attribute(member: &[u8]) -> Vec<u8> {
+    [&[0x0a, 1, b'k', 0x12, member.len() as u8][..], member].concat()
+}
+
+proptest! {
+    /// What the quick way reads is what the way that reads everything reads, and it refuses nothing that that one takes.
+    #[test]
+    fn numbers_and_flags_are_read_as_all_fields_are(number: u64, shift in 0..64u32, more: Vec<u8>, cut in 0..16usize) {
+        for tag in [0x10, 0x18, 0x21] {
+            let mut member = vec![tag];
+            if tag == 0x21 {
+                member.extend_from_slice(&number.to_le_bytes());
+            } else {
+                encode_varint(number >> shift, &mut member);
+            }
+            let whole = attribute(&member);
+            let broken = attribute(&member[..member.len().saturating_sub(cut)]);
+            let followed = attribute(&[&member[..], &more[..more.len().min(64)]].concat());
+            let behind = [&whole[..], &more].concat();
+            for message in [whole, broken, followed, behind] {
+                let (quick, all) = (KeyValue::read_any(&message), KeyValue::read_fields(&message));
+                prop_assert_eq!(format!("{quick:?}"), format!("{all:?}"), "{:02x?}", message);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_usual_numbers_take_the_quick_way() {
+    for member in
+        [&[0x18, 5][..], &[0x18, 0xc8, 1], &[0x18, 0x80, 0x80, 0x80, 1], &[0x10, 1], &[0x21, 0, 0, 0, 0, 0, 0, 0, 1]]
+    {
+        assert!(KeyValue::short_scalar(&attribute(member)).is_some(), "{member:02x?}");
+    }
 }
