@@ -202,9 +202,10 @@ impl Kafka {
     /// The offset after the last record, partition by partition.
     pub fn end_offsets(&self, topic: &str) -> Vec<i64> {
         let consumer = self.consumer();
-        let end = |partition| match consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT) {
-            Ok((_, high)) => high,
-            Err(error) => panic!("no end offset of {topic}/{partition}: {error}"),
+        // A broker says that it leads a new partition before it does.
+        let end = |partition| {
+            let what = format!("the end offset of {topic}/{partition}");
+            until(&what, REQUEST_LIMIT, || Some(consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).ok()?.1))
         };
         (0..self.partitions(topic)).map(end).collect()
     }

@@ -19,6 +19,8 @@ pub enum Network {
     AnswersLost,
     /// As [`Network::AnswersLost`], but for requests of HTTP's POST only: what changes something.
     PostAnswersLost,
+    /// A change of an Iceberg table loses its requirements, as if the catalog behind checked none.
+    RequirementsLost,
 }
 
 /// A proxy on 127.0.0.1; dropping it breaks all connections.
@@ -108,9 +110,12 @@ fn serve(listener: &TcpListener, target: u16, shared: &Arc<Shared>) {
         shared.open.lock().unwrap_or_else(PoisonError::into_inner).extend(both.into_iter().flatten());
         let (Ok(from_client), Ok(from_server)) = (client.try_clone(), server.try_clone()) else { continue };
         let posting = Arc::new(AtomicBool::new(false));
-        let (posts, asked) = (Arc::clone(&posting), Arc::clone(shared));
+        let (posts, asked, demands) = (Arc::clone(&posting), Arc::clone(shared), Arc::clone(shared));
         std::thread::spawn(move || {
             pump(from_client, server, |sent| {
+                if demands.is(Network::RequirementsLost) {
+                    lose_requirements(sent);
+                }
                 // A client sends a request at once when the answer before it is there.
                 let begins =
                     [&b"POST "[..], b"GET ", b"HEAD ", b"PUT ", b"DELETE "].iter().any(|m| sent.starts_with(m));
@@ -130,11 +135,22 @@ fn serve(listener: &TcpListener, target: u16, shared: &Arc<Shared>) {
     }
 }
 
+/// Puts blanks in the place of what a commit requires, so that its length stays.
+fn lose_requirements(sent: &mut [u8]) {
+    const FIELD: &[u8] = b"\"requirements\":[";
+    let Some(begin) = sent.windows(FIELD.len()).position(|at| at == FIELD) else { return };
+    let list = &mut sent[begin + FIELD.len()..];
+    // None of them has a list inside.
+    if let Some(length) = list.iter().position(|byte| *byte == b']') {
+        list[..length].fill(b' ');
+    }
+}
+
 /// Copies until either side ends or `passes` says no, then breaks both.
-fn pump(mut from: TcpStream, mut to: TcpStream, passes: impl Fn(&[u8]) -> bool) {
+fn pump(mut from: TcpStream, mut to: TcpStream, passes: impl Fn(&mut [u8]) -> bool) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        if !passes(&buffer[..length]) || to.write_all(&buffer[..length]).is_err() {
+        if !passes(&mut buffer[..length]) || to.write_all(&buffer[..length]).is_err() {
             break;
         }
     }

@@ -162,6 +162,36 @@ fn a_commit_whose_answer_is_lost_is_not_made_twice() {
 }
 
 #[test]
+fn a_catalog_that_checks_no_requirements_is_found_out_before_anything_is_changed() {
+    let rest = Rest::start();
+    let proxy = Proxy::start(rest.port());
+    let mut pipeline = Pipeline::new("no-requirements", 1);
+    pipeline.sink = format!("catalog = {{ type = \"rest\", uri = \"http://127.0.0.1:{}\" }}", proxy.port());
+    let table = Table::rest(&rest.uri(), "telemetry.traces");
+    let made = pipeline.produce(1, 10, 100);
+    pipeline.run_well();
+    let state =
+        || Oracle::shared().python(Some(&table), "t = load(at)\nresult = [s.snapshot_id for s in t.snapshots()]");
+    let before = state();
+    proxy.set(Network::RequirementsLost);
+    let file = pipeline.file();
+    for args in [
+        &["table", "compact", "--min-input-files", "1"][..],
+        &["table", "rewrite-manifests"],
+        &["table", "expire", "--keep", "1"],
+        &["table", "orphans", "--older-than", "0s", "--delete", "--writers-stopped"],
+        &["table", "evolve", "--comment", "region=where"],
+    ] {
+        let output = Weir::output(&[args, &[file.as_str(), "telemetry.traces"]].concat());
+        refused(&output, 1, &["telemetry.traces", "checks no requirements"]);
+    }
+    pipeline.produce(2, 10, 100);
+    refused(&pipeline.run(&[]), 1, &["telemetry.traces", "checks no requirements"]);
+    assert_eq!(state(), before);
+    assert_eq!(Oracle::shared().span_ids(&table), made);
+}
+
+#[test]
 fn commits_of_another_engine_are_no_obstacle() {
     let rest = Rest::start();
     let mut pipeline = Pipeline::new("beside-pyiceberg", 1);
