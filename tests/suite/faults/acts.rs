@@ -65,20 +65,26 @@ pub(super) fn storm(trial: &mut Trial) {
     let traces = format!("{}.traces", trial.pipeline.namespace);
     std::thread::scope(|scope| {
         let storm = scope.spawn(|| {
-            let (mut blows, mut tries) = (0, 0);
+            let (mut blows, mut tries, mut failure) = (0, 0, String::new());
             while !is_over.load(Ordering::Relaxed) {
                 tries += 1;
-                let comment = format!("name=blow {tries}");
+                let comment = format!("span_id=blow {tries}");
                 let output = Weir::output(&["table", "evolve", "--comment", &comment, &file, &traces]);
-                blows += u32::from(output.status.success());
+                if output.status.success() {
+                    blows += 1;
+                } else {
+                    // Now and then the pipeline moves the head first, as often as a command tries.
+                    failure = said(&output);
+                }
             }
-            blows
+            (blows, failure)
         });
         trial.feed(3);
         is_over.store(true, Ordering::Relaxed);
-        trial.met = storm.join().is_ok_and(|blows| blows > 0);
+        let (blows, failure) = storm.join().expect("no panic");
+        trial.met = blows > 0;
+        assert!(trial.met, "nothing moved the head: {failure}");
     });
-    assert!(trial.met, "nothing moved the head");
     stop(&mut running);
 }
 
