@@ -84,7 +84,7 @@ fn letters_that_pass_today_are_replayed_once_however_often_and_beside_the_runnin
     let trial = said(&Weir::output(&["dead-letters", "replay", "--dry-run", &file]));
     assert!(trial.contains("30 letters would be replayed"), "{trial}");
     let mut running = pipeline.start();
-    // Dead once something stands that nobody was told of: of one table, then of the next.
+    // Dead at its first swap, then at its second: something stands that nobody was told of.
     for fault in ["swapped:1", "swapped:2"] {
         let mut replay = weir_tests::process::command(Weir::binary());
         replay.args(["dead-letters", "replay", &file]).env("WEIR_FAULT", fault);
